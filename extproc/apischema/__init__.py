@@ -1,0 +1,1 @@
+"""The fields of each provider's JSON that the gateway touches; everything else passes through untouched."""

@@ -1,0 +1,133 @@
+"""What can go wrong, and whose fault it is.
+
+Every error that a caller may see is a `GatewayError`: it carries the HTTP status, the OpenAI error `type` and `code`,
+and a message that is safe to show. An error that is not a `GatewayError` is a defect of ours; the servicer turns it
+into `InternalError` and logs it once.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class GatewayError(Exception):
+    """An answer that the gateway itself gives.
+
+    `status` is an HTTP status, `type` and `code` are the OpenAI error object's fields
+    (https://platform.openai.com/docs/guides/error-codes), `param` names the request field at fault,
+    `headers` are added to the answer (lower-case names).
+    """
+
+    status = 500
+    type = "api_error"
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code if code is not None else type(self).code
+        self.headers = headers
+
+
+class InvalidRequest(GatewayError):
+    """The caller's request cannot be understood: 400."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class Unauthenticated(GatewayError):
+    """No virtual key, or one that is unknown, expired or revoked: 401."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class PermissionDenied(GatewayError):
+    """The key is good but may not use this model or endpoint: 403."""
+
+    status = 403
+    type = "permission_error"
+    code = "model_not_allowed"
+
+
+class NotFound(GatewayError):
+    """Unknown model or path: 404."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+
+
+class RequestTooLarge(GatewayError):
+    """The body is over the limit: 413."""
+
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+
+
+class Unsupported(InvalidRequest):
+    """The target's wire format cannot express what the request asks for, and the backend is set to refuse: 400."""
+
+    code = "unsupported_parameter"
+
+
+class UpstreamError(GatewayError):
+    """A provider answered with an error, or with something that is not its own format."""
+
+    status = 502
+    type = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 502,
+        type: str | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        super().__init__(message, param=param, code=code, headers=headers)
+        self.status = status
+        if type is not None:
+            self.type = type
+
+
+class NoBackendAvailable(GatewayError):
+    """Every backend of the model's chain is down or cooling: 503."""
+
+    status = 503
+    type = "api_error"
+    code = "no_backend_available"
+
+
+class InternalError(GatewayError):
+    """A defect of ours: 500. The message never carries detail; the log does."""
+
+    status = 500
+    code = "internal_error"
+
+
+class ConfigError(Exception):
+    """The operator's mistake: where it is and what was meant.
+
+    `source` is the file, `path` the place in the document (`models[2].targets[0].backend`), `hint` a nearest name.
+    """
+
+    def __init__(self, message: str, *, source: str = "", path: str = "", hint: str = "") -> None:
+        self.message, self.source, self.path, self.hint = message, source, path, hint
+        where = ": ".join(part for part in (source, path) if part)
+        text = f"{where}: {message}" if where else message
+        super().__init__(f"{text} (did you mean {hint!r}?)" if hint else text)

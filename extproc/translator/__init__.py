@@ -1,0 +1,1 @@
+"""Translation between wire formats: one file a pair, a registry table, pure and synchronous."""
