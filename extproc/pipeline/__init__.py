@@ -1,0 +1,1 @@
+"""The document compiled, and one exchange run through it."""

@@ -1,0 +1,51 @@
+"""The end of an exchange: usage, cost, and the one record that is made of it."""
+
+from dataclasses import replace
+from typing import Protocol
+
+from extproc.genai.usage import TokenUsage
+from extproc.pipeline.snapshot import Leg
+from extproc.telemetry.record import ExchangeRecord
+from extproc.translator.base import Call, Outcome
+
+
+class Counter(Protocol):
+    """Counts tokens where a provider gave no numbers."""
+
+    def count(self, model: str, text: str) -> int: ...
+
+    def count_json_text(self, model: str, raw: bytes) -> int: ...
+
+
+class Recorder(Protocol):
+    """Takes the record of an exchange; must not raise."""
+
+    def record(self, record: ExchangeRecord) -> None: ...
+
+
+class Clock(Protocol):
+    """`monotonic` for durations, `time` for Unix time; seconds."""
+
+    def monotonic(self) -> float: ...
+
+    def time(self) -> float: ...
+
+
+def usage_of(outcome: Outcome, call: Call, leg: Leg, counter: Counter) -> TokenUsage:
+    """The provider's own usage; where it gave none or was cut off, the gateway's count of what went in and came out."""
+    known = outcome.usage
+    if known is not None and outcome.complete:
+        return known
+    model = leg.target.model
+    produced = counter.count(model, "".join(outcome.text))
+    if known is not None:
+        return replace(known, output_tokens=max(known.output_tokens, produced), estimated=True)
+    return TokenUsage(counter.count_json_text(model, _input(call)), produced, estimated=True)
+
+
+def _input(call: Call) -> bytes:
+    for name in ("messages", "input", "prompt"):
+        raw = call.fields.get(name)
+        if raw is not None:
+            return bytes(raw)
+    return b'""'

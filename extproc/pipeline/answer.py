@@ -1,0 +1,121 @@
+"""The response side of an exchange: what kind of answer came, and what the caller gets of it."""
+
+import zlib
+from collections.abc import Callable
+
+from extproc.apischema.openai import error_body
+from extproc.errors import GatewayError, NoBackendAvailable, RequestTooLarge, UpstreamError
+from extproc.exchange.actions import BodyMode, HeaderList, Respond
+from extproc.exchange.events import Headers, ResponseHeaders
+from extproc.translator.base import Outcome, Response
+from extproc.wire.content_encoding import Decoder
+
+FROM_PROVIDER = "via_upstream"
+MOST_BUFFERED = 768 << 10
+"""Envoy's own buffer for whole responses is 1 MiB; longer ones, and those of unknown length, come in pieces."""
+
+NOT_FOR_CALLERS = (
+    "set-cookie",  # the provider's session with us
+    "openai-organization",
+    "openai-project",
+    "anthropic-organization-id",
+)
+
+
+def is_event_stream(headers: Headers) -> bool:
+    return headers.get("content-type", "").startswith("text/event-stream")
+
+
+def is_json(headers: Headers) -> bool:
+    return "json" in headers.get("content-type", "").partition(";")[0]
+
+
+def body_mode(headers: Headers) -> BodyMode:
+    """The cheapest way to get this body: in one message when Envoy can hold it, else piece by piece."""
+    length = headers.get("content-length", "")
+    if not is_event_stream(headers) and length.isdecimal() and int(length) <= MOST_BUFFERED:
+        return BodyMode.BUFFERED
+    return BodyMode.STREAMED
+
+
+def local_reply_error(event: ResponseHeaders) -> GatewayError:
+    """What to tell the caller when Envoy answered instead of a provider."""
+    if event.status == 413:
+        return RequestTooLarge("The request body is too large.")
+    if event.status in (408, 504):
+        return UpstreamError("The provider did not answer in time.", status=504, code="upstream_timeout")
+    return NoBackendAvailable("No provider of this model could be reached.", headers={"retry-after": "1"})
+
+
+def provider_error(error: UpstreamError, provider: str) -> UpstreamError:
+    """The provider's error as the caller may see it.
+
+    A refused credential is the operator's, not the caller's: it must not look like a bad virtual key, and the
+    provider's words may quote the credential.
+    """
+    if error.status in (401, 403):
+        message = f"The provider {provider} refused the gateway's credential."
+        return UpstreamError(message, status=502, code="upstream_authentication")
+    return error
+
+
+def respond(error: GatewayError, headers: HeaderList = ()) -> Respond:
+    """The error in the caller's dialect."""
+    return Respond(
+        status=error.status,
+        headers=(("content-type", "application/json"), *error.headers.items(), *headers),
+        body=error_body(error),
+        details=error.code or error.type,
+    )
+
+
+class Decoded:
+    """A response whose bytes are decompressed before they are read."""
+
+    def __init__(self, inner: Response, decoder: Decoder) -> None:
+        self._inner = inner
+        self._decoder = decoder
+
+    @property
+    def outcome(self) -> Outcome:
+        return self._inner.outcome
+
+    def feed(self, data: bytes) -> bytes:
+        plain = self._plain(lambda: self._decoder.feed(data))
+        return self._inner.feed(plain) if plain else b""
+
+    def finish(self) -> bytes:
+        plain = self._plain(self._decoder.finish)
+        return (self._inner.feed(plain) if plain else b"") + self._inner.finish()
+
+    def _plain(self, decode: Callable[[], bytes]) -> bytes:
+        try:
+            return decode()
+        except (ValueError, zlib.error):
+            raise UpstreamError("The provider's response could not be decompressed.") from None
+
+
+class ErrorAnswer:
+    """An error response of a provider, collected whole and said again in the caller's dialect.
+
+    `read` is the translator's `error` for the response's status.
+    """
+
+    _MOST_BYTES = 1 << 20
+
+    def __init__(self, read: Callable[[bytes], UpstreamError]) -> None:
+        self.outcome = Outcome()
+        self._read = read
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self._size <= self._MOST_BYTES:
+            self._pieces.append(data)
+        return b""
+
+    def finish(self) -> bytes:
+        error = self._read(b"".join(self._pieces))
+        self.outcome.error = error.code or error.type
+        return error_body(error)

@@ -1,0 +1,160 @@
+"""The response side of an exchange: from the provider's headers to the last byte the caller gets."""
+
+from functools import partial
+
+from extproc.apischema.openai import error_event
+from extproc.errors import InternalError, NoBackendAvailable, UpstreamError
+from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
+from extproc.exchange.events import ResponseBody, ResponseHeaders
+from extproc.genai.money import format_dollars
+from extproc.pipeline import answer
+from extproc.pipeline.progress import Progress
+from extproc.pipeline.snapshot import Leg
+from extproc.telemetry.record import DataPath
+from extproc.translator.base import Call, Outcome, Response, Translator
+from extproc.wire import content_encoding
+
+_UNTOUCHED = Deliver(None)
+_NOTHING = Deliver(b"")
+
+
+class Answering:
+    """Chooses the data path by the response's headers, then lets the body through it."""
+
+    def __init__(self, call: Call, legs: tuple[Leg, ...], progress: Progress) -> None:
+        self._call = call
+        self._legs = legs
+        self._progress = progress
+        self._response: Response | None = None
+        self._mode = BodyMode.NONE
+        self.ended = False
+
+    @property
+    def headers_open(self) -> bool:
+        """Whether the response's headers can still be changed when its body is there."""
+        return self._mode is BodyMode.BUFFERED
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._response.outcome if self._response is not None else None
+
+    def leg(self, cluster: str, attempt: int) -> Leg | None:
+        """The leg that attempt `attempt` (1, 2, …) took, if it went to this cluster; else the cluster's first."""
+        if 0 < attempt <= len(self._legs) and self._legs[attempt - 1].backend.cluster == cluster:
+            return self._legs[attempt - 1]
+        return next((leg for leg in self._legs if leg.backend.cluster == cluster), None)
+
+    def headers(self, event: ResponseHeaders) -> Receive:
+        """Raises GatewayError where the caller is to get an error of ours instead of this response."""
+        progress = self._progress
+        progress.status, progress.attempts = event.status, event.attempt
+        leg = self.leg(event.cluster, event.attempt)
+        if leg is not None:
+            progress.leg = leg
+        if event.details != answer.FROM_PROVIDER:
+            raise answer.local_reply_error(event)
+        if leg is None:
+            raise NoBackendAvailable("The response came from a cluster that is not in the model's chain.")
+        translator = leg.translator(self._call.endpoint)
+        if translator is None:
+            raise InternalError("no translator")
+        if event.status >= 400:
+            return self._receive_error(event, leg, translator)
+        if event.end_of_stream or not (answer.is_event_stream(event.headers) or answer.is_json(event.headers)):
+            progress.data_path = DataPath.PASS_THROUGH
+            self.ended = True  # as far as we see
+            return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS)
+        return self._receive(event, translator)
+
+    def body(self, event: ResponseBody) -> Deliver:
+        response = self._response
+        if response is None:
+            return _UNTOUCHED
+        if self.ended:
+            return _NOTHING
+        last = event.end_of_stream or self._mode is BodyMode.BUFFERED
+        try:
+            out = response.feed(event.data) if event.data else event.data
+            rest = response.finish() if last else b""
+        except UpstreamError as error:
+            return self._fail(error)
+        self.ended = last
+        if out is event.data and not rest:
+            return _UNTOUCHED
+        return Deliver(out + rest)
+
+    def _receive(self, event: ResponseHeaders, translator: Translator) -> Receive:
+        progress = self._progress
+        progress.streamed = streamed = answer.is_event_stream(event.headers)
+        progress.data_path = DataPath.COUNT if translator.identity else DataPath.TRANSLATE
+        remove: tuple[str, ...] = answer.NOT_FOR_CALLERS
+        encoded = self._open(event, translator.response(self._call, streamed=streamed))
+        if encoded:
+            remove = (*remove, "content-encoding")
+        if encoded or streamed or not translator.identity:
+            remove = (*remove, "content-length")
+        headers = self._gateway_headers()
+        if streamed:
+            headers = (*headers, ("cache-control", "no-cache"))
+        return Receive(self._mode, headers, remove)
+
+    def _receive_error(self, event: ResponseHeaders, leg: Leg, translator: Translator) -> Receive:
+        """Whatever the body turns out to say, the status is known now; the error itself is rendered at its end."""
+        progress = self._progress
+        seen = answer.provider_error(translator.error(event.status, b""), leg.backend.provider)
+        progress.status, progress.error_type = seen.status, "upstream_error"
+        if event.end_of_stream:
+            raise seen
+        self._open(event, answer.ErrorAnswer(partial(self._read_error, translator, leg, event.status)))
+        headers = (*self._gateway_headers(), ("content-type", "application/json"))
+        remove = (*answer.NOT_FOR_CALLERS, "content-length", "content-encoding")
+        return Receive(self._mode, headers, remove, seen.status)
+
+    @staticmethod
+    def _read_error(translator: Translator, leg: Leg, status: int, body: bytes) -> UpstreamError:
+        return answer.provider_error(translator.error(status, body), leg.backend.provider)
+
+    def _open(self, event: ResponseHeaders, response: Response) -> bool:
+        """Takes the response to be fed; whether its bytes are compressed."""
+        self._mode = answer.body_mode(event.headers)
+        try:
+            decoder = content_encoding.decoder(event.headers.get("content-encoding", "identity"))
+        except ValueError:
+            raise UpstreamError("The provider compressed its answer in a way that was not asked for.") from None
+        self._response = response if decoder is None else answer.Decoded(response, decoder)
+        return decoder is not None
+
+    def _fail(self, error: UpstreamError) -> Deliver:
+        """The body cannot be understood any further: say so as the caller's dialect can."""
+        self.ended = True
+        progress = self._progress
+        progress.error_type = error.code or error.type
+        if progress.streamed:
+            return Deliver(error_event(error))
+        if self._mode is BodyMode.BUFFERED:
+            progress.status = error.status
+            refusal = answer.respond(error)
+            return Deliver(refusal.body, refusal.headers, (), refusal.status)
+        return Deliver(answer.respond(error).body)
+
+    def _gateway_headers(self) -> HeaderList:
+        progress = self._progress
+        leg, call = progress.leg, self._call
+        if leg is None:
+            return ()
+        headers: HeaderList = (
+            ("x-gateway-model", call.model),
+            ("x-gateway-backend", leg.backend.name),
+            ("x-gateway-provider", leg.backend.provider),
+            ("x-gateway-attempts", str(progress.attempts)),
+        )
+        if progress.fallback_from:
+            headers = (*headers, ("x-gateway-fallback", progress.fallback_from))
+        if progress.dropped:
+            headers = (*headers, ("x-gateway-dropped-params", ",".join(progress.dropped)))
+        return headers
+
+
+def cost_header(progress: Progress) -> HeaderList:
+    """`x-gateway-cost`, in US dollars; only where the headers are still ours to change."""
+    return () if progress.cost is None else (("x-gateway-cost", format_dollars(progress.cost)),)

@@ -1,0 +1,80 @@
+"""The caller's request, read: from headers and body to a `Call`."""
+
+import msgspec
+from msgspec import Raw
+
+from extproc.apischema.endpoints import Endpoint, Kind
+from extproc.errors import InvalidRequest
+from extproc.translator.base import Call
+from extproc.wire.json_object import parse_object
+
+_MOST_MODEL_NAME = 256
+_decode_str = msgspec.json.Decoder(str).decode
+_decode_bool = msgspec.json.Decoder(bool | None).decode
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+_decode_stream_options = msgspec.json.Decoder(_StreamOptions | None).decode
+
+
+def read_call(endpoint: Endpoint, path: str, content_type: str, body: bytes, created: int) -> Call:
+    """Parses a request body once. Raises InvalidRequest.
+
+    A pass-through request may be of any content type (multipart uploads); it is a call without a model then.
+    """
+    if endpoint.kind is Kind.PASSTHROUGH and not content_type.startswith("application/json"):
+        return Call(endpoint=endpoint, path=path, body=body, fields={}, model="", created=created)
+    fields = parse_object(body)
+    required = endpoint.kind is Kind.GENERATION
+    stream = _stream(fields)
+    return Call(
+        endpoint=endpoint,
+        path=path,
+        body=body,
+        fields=fields,
+        model=_model(fields, required=required),
+        stream=stream,
+        wants_usage=stream and _wants_usage(fields, strict=required),
+        created=created,
+    )
+
+
+def _model(fields: dict[str, Raw], *, required: bool) -> str:
+    raw = fields.get("model")
+    if raw is None:
+        if required:
+            raise InvalidRequest("You must provide a model parameter.", param="model")
+        return ""
+    try:
+        model = _decode_str(raw)
+    except msgspec.DecodeError:
+        raise InvalidRequest("'model' must be a string.", param="model") from None
+    if not model or len(model) > _MOST_MODEL_NAME:
+        raise InvalidRequest("'model' must be the name of a model.", param="model")
+    return model
+
+
+def _stream(fields: dict[str, Raw]) -> bool:
+    raw = fields.get("stream")
+    if raw is None:
+        return False
+    try:
+        return bool(_decode_bool(raw))
+    except msgspec.DecodeError:
+        raise InvalidRequest("'stream' must be true or false.", param="stream") from None
+
+
+def _wants_usage(fields: dict[str, Raw], *, strict: bool) -> bool:
+    raw = fields.get("stream_options")
+    if raw is None:
+        return False
+    try:
+        options = _decode_stream_options(raw)
+    except msgspec.DecodeError:
+        if strict:
+            raise InvalidRequest("'stream_options' must be an object.", param="stream_options") from None
+        return False
+    return options is not None and options.include_usage is True

@@ -1,0 +1,180 @@
+"""One exchange, from the caller's headers to the last byte of the answer. Pure but for the clock it is given.
+
+The servicer calls one method per event and gets one action back. Methods raise `GatewayError` for what the caller or a
+provider did wrong, and the servicer answers with `refuse`. `close` is called once, however the exchange ends.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from extproc.apischema.endpoints import Kind
+from extproc.errors import GatewayError, InternalError, NoBackendAvailable, Unsupported
+from extproc.exchange.actions import Deliver, Metadata, Receive, RequestAction, Respond, Upstream
+from extproc.exchange.events import (
+    Attempt,
+    RequestBody,
+    RequestHeaders,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+)
+from extproc.pipeline import answer
+from extproc.pipeline.accounting import Clock, Counter, Recorder, usage_of
+from extproc.pipeline.admission import Admission
+from extproc.pipeline.answering import Answering, cost_header
+from extproc.pipeline.attempt import prepare
+from extproc.pipeline.progress import Progress
+from extproc.pipeline.snapshot import Snapshot
+
+_R = TypeVar("_R")
+
+
+class Processor:
+    """What stays the same from exchange to exchange of one worker. `worker` is its address as Envoy knows it."""
+
+    def __init__(self, *, worker: str, clock: Clock, counter: Counter, recorder: Recorder) -> None:
+        self.worker = worker
+        self.clock = clock
+        self.counter = counter
+        self.recorder = recorder
+
+    def begin(self, snapshot: Snapshot, exchange_id: str) -> "Exchange":
+        return Exchange(self, snapshot, exchange_id)
+
+
+class Exchange:
+    """One request and its response. `id` is unguessable: the upstream filter finds the exchange by it."""
+
+    def __init__(self, processor: Processor, snapshot: Snapshot, exchange_id: str) -> None:
+        self.id = exchange_id
+        self._processor = processor
+        self._clock = processor.clock
+        self._progress = Progress(started=processor.clock.monotonic())
+        self._admission = Admission(snapshot, self._progress)
+        self._answering: Answering | None = None
+        self._settled = False
+        self._closed = False
+
+    @property
+    def request_id(self) -> str:
+        return self._progress.request_id
+
+    def request_headers(self, event: RequestHeaders) -> RequestAction:
+        return self._timed("request", lambda: self._admit(self._admission.headers(event, self._clock.time())))
+
+    def request_body(self, event: RequestBody) -> RequestAction:
+        return self._timed("request", lambda: self._admit(self._admission.body(event, self._clock.time())))
+
+    def attempt(self, event: Attempt) -> Upstream:
+        """The request for a later attempt. Its body is always given: Envoy still holds an earlier attempt's."""
+        return self._timed("attempt", lambda: self._retry(event))
+
+    def response_headers(self, event: ResponseHeaders) -> Receive:
+        return self._timed("response", lambda: self._answer().headers(event))
+
+    def response_body(self, event: ResponseBody) -> Deliver:
+        return self._timed("response", lambda: self._deliver(event))
+
+    def response_trailers(self, event: ResponseTrailers) -> Metadata:
+        """The end of a response that Python did not see; returns what the access log is to show."""
+        self._progress.usage = event.usage
+        return self._timed("response", self._finish)
+
+    def refuse(self, error: GatewayError) -> Respond:
+        """The answer to the caller when this exchange ends in an error."""
+        progress = self._progress
+        progress.status, progress.error_type = error.status, error.code or error.type
+        return replace(answer.respond(error), metadata=progress.final_metadata())
+
+    def close(self) -> None:
+        """Accounts for the exchange, once, however it ended."""
+        if self._closed:
+            return
+        self._closed = True
+        progress = self._progress
+        if self._answering is not None and not self._answering.ended and not progress.error_type:
+            progress.error_type = "cancelled"  # the caller went away, or the provider reset the stream
+        self._settle()
+        self._processor.recorder.record(progress.record(self._clock.monotonic()))
+
+    def _timed(self, stage: str, work: Callable[[], _R]) -> _R:
+        began = self._clock.monotonic()
+        try:
+            return work()
+        finally:
+            self._progress.spend(stage, self._clock.monotonic() - began)
+
+    def _admit(self, action: RequestAction) -> RequestAction:
+        progress = self._progress
+        if not isinstance(action, Upstream) or progress.call is None or progress.key is None:
+            return action
+        legs = self._admission.legs
+        self._answering = Answering(progress.call, legs, progress)
+        return replace(
+            action,
+            clusters=tuple(leg.backend.cluster for leg in legs),
+            metadata={
+                "exchange": self.id,
+                "worker": self._processor.worker,
+                "key": progress.key.alias,
+                "team": progress.key.team,
+                "model": progress.call.model,
+                **progress.target_metadata(),
+            },
+        )
+
+    def _retry(self, event: Attempt) -> Upstream:
+        call, progress = self._progress.call, self._progress
+        leg = self._answer().leg(event.cluster, event.number)
+        if leg is None or call is None:
+            raise InternalError("an attempt outside the chain")
+        try:
+            action, progress.dropped = prepare(call, leg)
+        except Unsupported as error:
+            raise NoBackendAvailable(
+                f"The first provider failed, and the fallback cannot serve this request: {error.message}"
+            ) from None
+        progress.leg = leg
+        body = call.body if action.body is None else action.body
+        return replace(action, body=body, metadata=progress.target_metadata())
+
+    def _answer(self) -> Answering:
+        if self._answering is None:
+            raise InternalError("a response without a request")
+        return self._answering
+
+    def _deliver(self, event: ResponseBody) -> Deliver:
+        answering, progress = self._answer(), self._progress
+        if event.data:
+            progress.last_chunk = now = self._clock.monotonic()
+            if progress.first_chunk is None:
+                progress.first_chunk = now
+        action = answering.body(event)
+        if not answering.ended or self._settled:
+            return action
+        metadata = self._finish()
+        headers = cost_header(progress) if answering.headers_open else ()
+        return replace(action, headers=(*action.headers, *headers), metadata=metadata)
+
+    def _finish(self) -> Metadata:
+        self._settle()
+        return self._progress.final_metadata()
+
+    def _settle(self) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        progress = self._progress
+        outcome = self._answering.outcome if self._answering is not None else None
+        leg, call = progress.leg, progress.call
+        if leg is None or call is None or not 200 <= progress.status < 300:
+            return
+        if outcome is not None:
+            progress.chunks = outcome.chunks
+            progress.finish_reasons = tuple(outcome.finish_reasons)
+            progress.error_type = progress.error_type or outcome.error
+            if outcome.usage is not None or call.endpoint.kind is Kind.GENERATION:
+                progress.usage = usage_of(outcome, call, leg, self._processor.counter)
+        if progress.usage is not None and leg.price is not None:
+            progress.cost = leg.price.cost(progress.usage)

@@ -1,0 +1,142 @@
+"""The gateway document, compiled once into what an exchange needs; immutable, replaced whole on reload."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from extproc.apischema.endpoints import Endpoint
+from extproc.config.model import Backend, Gateway, Key, Model, Target, UnknownPrice
+from extproc.errors import ConfigError, NotFound
+from extproc.exchange.actions import HeaderList
+from extproc.genai.prices import ModelPrice, PriceBook
+from extproc.policy.authenticate import Authenticator
+from extproc.policy.authorize import may_use
+from extproc.policy.credentials import headers_to_remove, headers_to_set
+from extproc.translator import registry
+from extproc.translator.base import Translator
+
+_LEAST_ATTEMPTS = 2  # a chain of one target is tried twice: a reset idle connection must not reach the caller
+_MOST_EXPANDED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One attempt's destination: the target, and the headers that every request to it sets and removes."""
+
+    target: Target
+    set_headers: HeaderList
+    remove_headers: tuple[str, ...]
+    price: ModelPrice | None
+
+    @property
+    def backend(self) -> Backend:
+        return self.target.backend
+
+    def translator(self, endpoint: Endpoint) -> Translator | None:
+        return registry.find(endpoint, self.target.backend.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Who may answer for a model, first choice first. `label` is the operator's name for it, fit for metrics."""
+
+    label: str
+    legs: tuple[Leg, ...]
+
+
+class Snapshot:
+    """A document ready to serve. An exchange keeps the snapshot it began with."""
+
+    def __init__(self, gateway: Gateway, prices: PriceBook) -> None:
+        """Raises ConfigError for a model without a price where the document denies such models."""
+        self.gateway = gateway
+        self.authenticator = Authenticator(gateway.key_salt, gateway.keys)
+        self._prices = prices
+        self._exact = {
+            model.name: Chain(model.name, self._compile(model.targets))
+            for model in gateway.models
+            if model.prefix is None
+        }
+        wildcards = (model for model in gateway.models if model.prefix is not None)
+        self._wildcards = sorted(wildcards, key=lambda model: len(model.prefix or ""), reverse=True)
+        self._expanded: dict[str, Chain] = {}
+        passthrough = gateway.passthrough
+        self._passthrough = Chain("", self._compile((Target(passthrough, ""),))) if passthrough is not None else None
+        for chain in self._exact.values():
+            self._require_prices(chain)
+
+    @property
+    def version(self) -> str:
+        return self.gateway.version
+
+    def chain(self, model: str) -> Chain:
+        """The chain of the model that a caller named. Raises NotFound."""
+        chain = self._exact.get(model) or self._expanded.get(model) or self._expand(model)
+        if chain is None:
+            raise NotFound(f"The model {model[:200]!r} does not exist here.", param="model")
+        return chain
+
+    def passthrough_chain(self) -> Chain:
+        """Who answers requests that name no model. Raises NotFound when the operator named nobody."""
+        if self._passthrough is None:
+            raise NotFound("This endpoint is not served here.", code="unknown_path")
+        return self._passthrough
+
+    def models_document(self, key: Key) -> bytes:
+        """`GET /v1/models`: the models that this key may use."""
+        return json.dumps({"object": "list", "data": [_model_object(model) for model in self._visible(key)]}).encode()
+
+    def model_document(self, key: Key, name: str) -> bytes:
+        """`GET /v1/models/{name}`. Raises NotFound."""
+        for model in self._visible(key):
+            if model.name == name:
+                return json.dumps(_model_object(model)).encode()
+        raise NotFound(f"The model {name[:200]!r} does not exist here.", param="model")
+
+    def _visible(self, key: Key) -> Iterable[Model]:
+        return (model for model in self.gateway.models if may_use(key, model.name))
+
+    def _expand(self, name: str) -> Chain | None:
+        """The chain of a name that a wildcard answers for; remembered, as callers use few names."""
+        model = next((model for model in self._wildcards if name.startswith(model.prefix or "")), None)
+        if model is None:
+            return None
+        chain = Chain(model.name, self._compile(model.chain(name)))
+        if self.gateway.unknown_price is UnknownPrice.DENY and any(leg.price is None for leg in chain.legs):
+            raise NotFound(f"The model {name[:200]!r} has no price here, and may not be used.", param="model")
+        if len(self._expanded) >= _MOST_EXPANDED:
+            self._expanded.clear()
+        self._expanded[name] = chain
+        return chain
+
+    def _compile(self, targets: tuple[Target, ...]) -> tuple[Leg, ...]:
+        chain = [target.backend for target in targets]
+        return tuple(
+            Leg(
+                target,
+                headers_to_set(target.backend),
+                headers_to_remove(target.backend, chain),
+                self._prices.find(target.backend.provider, target.model) if target.model else None,
+            )
+            for target in targets
+        )
+
+    def _require_prices(self, chain: Chain) -> None:
+        if self.gateway.unknown_price is not UnknownPrice.DENY:
+            return
+        for leg in chain.legs:
+            if leg.price is None:
+                raise ConfigError(
+                    f"the model {chain.label!r} has no price at {leg.backend.provider!r} as {leg.target.model!r}, and"
+                    " accounting.unknown_price is deny: give one in accounting.prices",
+                    path="models",
+                )
+
+
+def attempts(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """The legs in the order in which Envoy is to try them."""
+    return legs if len(legs) >= _LEAST_ATTEMPTS else legs * _LEAST_ATTEMPTS
+
+
+def _model_object(model: Model) -> dict[str, object]:
+    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.targets[0].backend.provider}

@@ -1,0 +1,1 @@
+"""The decisions on a request, one file a stage."""
