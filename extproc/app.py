@@ -1,0 +1,145 @@
+"""The composition root: the only place that constructs concrete things."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from extproc.config.model import Gateway
+from extproc.config.redacted import redacted_view
+from extproc.config.source import Source
+from extproc.errors import ConfigError
+from extproc.genai.money import Rates
+from extproc.genai.prices import PriceBook
+from extproc.genai.tokenizer import Tokenizers
+from extproc.pipeline.processor import Processor
+from extproc.pipeline.snapshot import Snapshot
+from extproc.server.admin import build_admin
+from extproc.server.current import Current
+from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
+from extproc.server.watch import watch
+from extproc.telemetry.metrics import Metrics, exposition, forget_worker
+
+_log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The machine's clocks, in seconds."""
+
+    monotonic = staticmethod(time.perf_counter)
+    time = staticmethod(time.time)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """`admin` is host and port of the admin listener; `grace_seconds` how long a drain lets streams run on."""
+
+    config: Path | None
+    socket_dir: Path
+    workers: int
+    admin: tuple[str, int]
+    grace_seconds: float
+
+
+def compile_snapshot(gateway: Gateway) -> Snapshot:
+    overrides = {
+        (price.provider, price.model): Rates(
+            input=price.input,
+            output=price.output,
+            cache_read=price.cache_read,
+            cache_creation=price.cache_creation,
+        )
+        for price in gateway.prices
+    }
+    return Snapshot(gateway, PriceBook(overrides))
+
+
+def build_worker(config: Path | None, socket: Path, status_fd: int, grace_seconds: float) -> Any:
+    # gRPC is imported in workers only: the supervisor stays small.
+    from extproc.server.worker import Worker, WorkerOptions
+
+    source = Source(config, os.environ)
+    current = Current(source.read, compile_snapshot)
+    metrics = Metrics(CollectorRegistry())
+    tokenizers = Tokenizers()
+    asyncio.get_running_loop().run_in_executor(None, tokenizers.preload)
+    processor = Processor(worker=str(socket), clock=SystemClock(), counter=tokenizers, recorder=metrics)
+    return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, metrics)
+
+
+class Serving:
+    """A running gateway: supervisor, admin port, and the watch over the document."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._options = options
+        self._source = Source(options.config, os.environ)
+        self._gateway = self._source.read()
+        self._multiproc_dir = Path(tempfile.mkdtemp(prefix="llm-extproc-metrics-"))
+        self._registry = CollectorRegistry()
+        command = partial(worker_command, options.socket_dir, options.config, options.grace_seconds)
+        environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._multiproc_dir)}
+        self.supervisor = Supervisor(
+            SupervisorOptions(options.workers, options.grace_seconds, command, environment),
+            on_exit=partial(forget_worker, multiproc_dir=self._multiproc_dir),
+        )
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.supervisor.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        prepare_socket_dir(self._options.socket_dir)
+        runner = await self._start_admin()
+        watching = asyncio.create_task(watch(self._source.fingerprint, self._reload))
+        try:
+            await self.supervisor.run()
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            await runner.cleanup()
+            shutil.rmtree(self._multiproc_dir, ignore_errors=True)
+
+    async def _start_admin(self) -> web.AppRunner:
+        app = build_admin(
+            self.supervisor,
+            partial(exposition, self._multiproc_dir, self._registry),
+            lambda: redacted_view(self._gateway),
+        )
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        host, port = self._options.admin
+        await web.TCPSite(runner, host, port).start()
+        _log.info("admin listening", extra={"fields": {"address": f"{host}:{port}"}})
+        return runner
+
+    def _reload(self) -> None:
+        """A bad document is named here and goes no further: the workers keep the one they have."""
+        try:
+            gateway = self._source.read()
+            compile_snapshot(gateway)
+        except ConfigError as error:
+            fields = {"error": str(error), "version_kept": self._gateway.version}
+            _log.error("configuration rejected", extra={"fields": fields})
+            return
+        self._gateway = gateway
+        self.supervisor.reload()
+
+
+def prepare_socket_dir(path: Path) -> None:
+    """Makes the directory of the workers' sockets, for this user alone. Raises ConfigError when it is another's."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.getuid():
+        raise ConfigError("belongs to another user", source=str(path))

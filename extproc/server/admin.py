@@ -1,0 +1,44 @@
+"""The admin port: metrics of all workers, health, readiness, and the document in force with its secrets hidden."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from extproc.server.supervisor import Supervisor
+
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def build_admin(
+    supervisor: Supervisor, exposition: Callable[[], bytes], config_view: Callable[[], dict[str, Any]]
+) -> web.Application:
+    """`exposition` gives the metrics as Prometheus text, `config_view` the document without secrets."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=exposition(), headers={"content-type": _EXPOSITION})
+
+    async def healthz(_: web.Request) -> web.Response:
+        return _status(supervisor, ok=supervisor.alive)
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _status(supervisor, ok=supervisor.ready)
+
+    async def config(_: web.Request) -> web.Response:
+        return web.json_response(config_view(), dumps=lambda value: json.dumps(value, indent=2) + "\n")
+
+    app = web.Application()
+    routes: dict[str, Handler] = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/config": config}
+    for path, handler in routes.items():
+        app.router.add_get(path, handler)
+    return app
+
+
+def _status(supervisor: Supervisor, *, ok: bool) -> web.Response:
+    workers = [
+        {"index": worker.index, "state": worker.state, "version": worker.version, "restarts": worker.restarts}
+        for worker in supervisor.workers
+    ]
+    return web.json_response({"ok": ok, "workers": workers}, status=200 if ok else 503)

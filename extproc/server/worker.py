@@ -1,0 +1,86 @@
+"""One worker: a process with an event loop and a Unix socket of its own.
+
+It tells the supervisor what becomes of it in lines of JSON on a pipe, and ends when the supervisor is gone.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from extproc.pipeline.processor import Processor
+from extproc.server.current import Current
+from extproc.server.exchanges import Exchanges
+from extproc.server.listener import Listener
+from extproc.server.servicer import Gauges, Servicer
+
+_log = logging.getLogger(__name__)
+_NOTICE_SECONDS = 2.5  # a little more than Envoy's health-check interval
+
+
+class WorkerMetrics(Gauges, Protocol):
+    def config_loaded(self, now: float) -> None: ...
+
+    def config_rejected(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """`status_fd` is the writing end of the pipe to the supervisor, `grace_seconds` how long a drain may last."""
+
+    socket: Path
+    status_fd: int
+    grace_seconds: float
+
+
+class Worker:
+    def __init__(self, options: WorkerOptions, current: Current, processor: Processor, metrics: WorkerMetrics) -> None:
+        self._options = options
+        self._current = current
+        self._metrics = metrics
+        self._exchanges = Exchanges()
+        servicer = Servicer(processor, current.snapshot, self._exchanges, lambda: secrets.token_hex(16), metrics)
+        self._listener = Listener(options.socket, servicer.handler())
+        self._stop = asyncio.Event()
+        self._orphaned = False
+
+    async def run(self) -> None:
+        """Serves until SIGTERM (drains) or until the supervisor is gone (stops at once)."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal sends it to all; the supervisor decides
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_reader(sys.stdin.fileno(), self._on_orphaned)
+        await self._listener.start()
+        self._metrics.config_loaded(time.time())
+        self._tell("ready")
+        await self._stop.wait()
+        self._tell("draining")
+        grace = 0.0 if self._orphaned else self._options.grace_seconds
+        await self._listener.drain(0.0 if self._orphaned else _NOTICE_SECONDS, grace)
+        _log.info("worker stopped", extra={"fields": {"exchanges_left": len(self._exchanges)}})
+
+    def _reload(self) -> None:
+        if self._current.reload():
+            self._metrics.config_loaded(time.time())
+        else:
+            self._metrics.config_rejected()
+        self._tell("ready")
+
+    def _on_orphaned(self) -> None:
+        """The supervisor holds the other end of our standard input; it never writes."""
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._orphaned = True
+            self._stop.set()
+
+    def _tell(self, state: str) -> None:
+        line = json.dumps({"state": state, "version": self._current.snapshot().version}) + "\n"
+        os.write(self._options.status_fd, line.encode())
