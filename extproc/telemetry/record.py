@@ -19,10 +19,11 @@ class DataPath(StrEnum):
 class ExchangeRecord:
     """Everything a metric, a log line or an audit entry is made of. Durations are seconds.
 
-    `model` is the operator's name of the model, never one that a caller made up, so that it may be a label. `status` is what the caller saw, 0 when it went away
-    before a status. `error_type` is empty for a success. `cost` is in nano-dollars, None when the price is unknown.
-    `time_per_output_chunk` is the mean gap between the output chunks of a stream. `overhead` is the time spent in
-    Python by stage. `fallback_from` is the backend that was to answer first, when another one did; else empty.
+    `model` is the operator's name of the model, never one that a caller made up, so that it may be a label. `status`
+    is what the caller saw, 0 when it went away before a status. `error_type` is empty for a success. `cost` is in
+    nano-dollars, None when the price is unknown. `time_per_output_chunk` is the mean gap between the output chunks of
+    a stream. `overhead` is the time spent in Python by stage. `fallback_from` is the backend that was to answer first,
+    when another one did; else empty.
     """
 
     operation: str
