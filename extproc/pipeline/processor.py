@@ -53,6 +53,7 @@ class Exchange:
         self._progress = Progress(started=processor.clock.monotonic())
         self._admission = Admission(snapshot, self._progress)
         self._answering: Answering | None = None
+        self._refusal: GatewayError | None = None
         self._settled = False
         self._closed = False
 
@@ -71,6 +72,8 @@ class Exchange:
         return self._timed("attempt", lambda: self._retry(event))
 
     def response_headers(self, event: ResponseHeaders) -> Receive:
+        if self._refusal is not None:
+            raise self._refusal  # an attempt was refused, and the refusal comes back through the listener's filter
         return self._timed("response", lambda: self._answer().headers(event))
 
     def response_body(self, event: ResponseBody) -> Deliver:
@@ -83,6 +86,7 @@ class Exchange:
 
     def refuse(self, error: GatewayError) -> Respond:
         """The answer to the caller when this exchange ends in an error."""
+        self._refusal = error
         progress = self._progress
         progress.status, progress.error_type = error.status, error.code or error.type
         return replace(answer.respond(error), metadata=progress.final_metadata())
@@ -110,6 +114,7 @@ class Exchange:
         if not isinstance(action, Upstream) or progress.call is None or progress.key is None:
             return action
         legs = self._admission.legs
+        progress.attempts = 1
         self._answering = Answering(progress.call, legs, progress)
         return replace(
             action,
@@ -135,7 +140,7 @@ class Exchange:
             raise NoBackendAvailable(
                 f"The first provider failed, and the fallback cannot serve this request: {error.message}"
             ) from None
-        progress.leg = leg
+        progress.leg, progress.attempts = leg, event.number
         body = call.body if action.body is None else action.body
         return replace(action, body=body, metadata=progress.target_metadata())
 

@@ -1,14 +1,14 @@
 """The ext_proc service, envoy.service.ext_proc.v3.ExternalProcessor.
 
 Envoy opens one stream for each exchange from the listener's filter (phase `exchange`), and one for each later attempt
-from the chosen cluster's filter (phase `attempt`); gRPC initial metadata tells them apart. A stream that ends without an
-answer would let the request through unchecked, whatever Envoy's `failure_mode_allow` says: so every message gets an
+from the chosen cluster's filter (phase `attempt`); gRPC initial metadata tells them apart. A stream that ends without
+an answer would let the request through unchecked, whatever Envoy's `failure_mode_allow` says: so every message gets an
 answer, or the stream is aborted with an error status.
 """
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from grpc.aio import EOF, ServicerContext
@@ -21,6 +21,7 @@ from extproc.server.exchanges import Exchanges
 
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 _log = logging.getLogger(__name__)
+_R = TypeVar("_R")
 
 
 class Gauges(Protocol):
@@ -74,7 +75,7 @@ class Servicer:
                     await context.write(self._reply(exchange, message, retry=False))
         finally:
             self._gauges.exchange_closed()
-            self._close(exchange)
+            self._defended(exchange, exchange.close)
 
     async def _attempt(self, exchange_id: str, context: "ServicerContext[Any, Any]") -> None:
         exchange = self._exchanges.find(exchange_id)
@@ -86,19 +87,18 @@ class Servicer:
 
     def _reply(self, exchange: Exchange, message: codec.Request, *, retry: bool) -> bytes:
         try:
-            return codec.answer(exchange, message, retry=retry)
+            reply = self._defended(exchange, lambda: codec.answer(exchange, message, retry=retry))
         except GatewayError as error:
             return codec.respond(exchange.refuse(error))
-        except Exception:  # the one place: a defect of ours is an answer with 500, never a dead worker or an open door
-            self._note_defect(exchange)
-            return codec.respond(exchange.refuse(InternalError("The gateway failed to handle the request.")))
+        return reply or codec.respond(exchange.refuse(InternalError("The gateway failed to handle the request.")))
 
-    def _close(self, exchange: Exchange) -> None:
+    def _defended(self, exchange: Exchange, work: Callable[[], _R]) -> _R | None:
+        """What `work` gives, or None when it failed by a defect of ours, which must not take a worker down."""
         try:
-            exchange.close()
-        except Exception:  # noqa: BLE001 - accounting must not take the stream's end with it
-            self._note_defect(exchange)
-
-    def _note_defect(self, exchange: Exchange) -> None:
-        self._gauges.internal_error()
-        _log.exception("exchange failed", extra={"fields": {"request_id": exchange.request_id}})
+            return work()
+        except GatewayError:
+            raise
+        except Exception:  # noqa: BLE001 - the one place: whatever it is, it is counted, logged once and answered
+            self._gauges.internal_error()
+            _log.exception("exchange failed", extra={"fields": {"request_id": exchange.request_id}})
+            return None

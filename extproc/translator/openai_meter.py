@@ -1,7 +1,7 @@
 """OpenAI-format responses that the caller understands as they are: metered, and hardly ever touched.
 
-What is changed: a usage chunk that the caller did not ask for is taken out, and a stream that breaks gets an error event
-and its terminator, so that no SDK waits or fails to parse.
+What is changed: a usage chunk that the caller did not ask for is taken out, and a stream that breaks gets an error
+event and its terminator, so that no SDK waits or fails to parse.
 """
 
 from collections.abc import Callable

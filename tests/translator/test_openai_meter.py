@@ -1,6 +1,7 @@
 """OpenAI-format responses that pass through: what is read of them, and the little that is changed."""
 
 import gzip
+import itertools
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ def run(meter: StreamMeter | OtherStreamMeter | WholeMeter, *pieces: bytes) -> b
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(cuts), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def test_passes_a_stream_byte_for_byte_and_reads_its_usage() -> None:
