@@ -1,0 +1,118 @@
+"""HTTP content codings of response bodies, decoded as they arrive (RFC 9110, section 8.4.1)."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+_MOST_OUTPUT = 64 << 20
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way of asking for a gzip header
+
+
+class ContentEncodingError(ValueError):
+    """A body that is not what its `content-encoding` says: corrupt, cut short, or too large once decoded."""
+
+
+class UnknownEncoding(ContentEncodingError):
+    """A coding that is not decoded here."""
+
+
+class Decoder(Protocol):
+    """Encoded bytes to plain ones. Both methods raise ContentEncodingError."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def finish(self) -> bytes:
+        """The rest. A body that ends inside its coding raises; one of no bytes at all is an empty body."""
+        ...
+
+
+def decoder(encoding: str, limit: int = _MOST_OUTPUT) -> Decoder | None:
+    """The decoder of a `content-encoding` value; None for a body that is plain. Raises UnknownEncoding.
+
+    `limit` is the most bytes that come out in all: a small body can hide an enormous one.
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return None
+    make = _DECODERS.get(name)
+    if make is None:
+        raise UnknownEncoding("The response has a content-encoding that is not supported.")
+    return make(limit)
+
+
+class _Inflater:
+    """One zlib stream after another, `limit` bytes of output in all."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def inflate(self, stream: "zlib._Decompress", data: bytes) -> bytes:
+        try:
+            plain = stream.decompress(data, self._left + 1)
+        except zlib.error:
+            raise ContentEncodingError("The response body is corrupt: it does not decode.") from None
+        self._left -= len(plain)
+        if self._left < 0:
+            raise ContentEncodingError("The response body is too large once decoded.")
+        return plain
+
+
+class _Gzip:
+    """gzip (RFC 1952): any number of members, one after another."""
+
+    def __init__(self, limit: int) -> None:
+        self._inflater = _Inflater(limit)
+        self._member: zlib._Decompress | None = None  # None between members
+
+    def feed(self, data: bytes) -> bytes:
+        plain: list[bytes] = []
+        while data:
+            member = self._member or zlib.decompressobj(_GZIP_WINDOW)
+            plain.append(self._inflater.inflate(member, data))
+            data = member.unused_data
+            self._member = None if member.eof else member
+        return plain[0] if len(plain) == 1 else b"".join(plain)
+
+    def finish(self) -> bytes:
+        if self._member is not None:
+            raise ContentEncodingError("The response body is cut short.")
+        return b""
+
+
+class _Deflate:
+    """deflate: a zlib stream (RFC 1950) as the standard has it, or a raw one (RFC 1951) as some servers do."""
+
+    def __init__(self, limit: int) -> None:
+        self._inflater = _Inflater(limit)
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        if self._stream is None:
+            data, self._head = self._head + data, b""
+            if len(data) < 2:
+                self._head = data
+                return b""
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if _has_zlib_header(data) else -zlib.MAX_WBITS)
+        if self._stream.eof and data:
+            raise ContentEncodingError("The response body goes on after its end.")
+        plain = self._inflater.inflate(self._stream, data)
+        if self._stream.unused_data:
+            raise ContentEncodingError("The response body goes on after its end.")
+        return plain
+
+    def finish(self) -> bytes:
+        if self._head or (self._stream is not None and not self._stream.eof):
+            raise ContentEncodingError("The response body is cut short.")
+        return b""
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """RFC 1950, section 2.2: method 8, and a check that makes the first two bytes a multiple of 31."""
+    return data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+
+
+_DECODERS: Mapping[str, Callable[[int], Decoder]] = MappingProxyType(
+    {"gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Deflate}
+)
