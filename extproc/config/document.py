@@ -1,0 +1,237 @@
+"""The shape of `gateway.yaml`: every field there is, once.
+
+The loader checks documents against these types and the JSON Schema is made of them. A constraint's `description` says
+what the value must be, for the schema's reader and in the loader's messages alike.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from extproc.config.model import Schema, UnknownPrice, Unsupported, UsageExtraction
+
+HEADER_VALUE = r"^[!-~]([ -~]*[!-~])?$"
+AUTHORITY = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$"
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="a name of 1 to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit",
+    ),
+]
+Label = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@/-]{0,63}$",
+        description="1 to 64 letters, digits, '.', '_', '-', '@' and '/' that begin with a letter or digit",
+    ),
+]
+ClusterName = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,256}$", description="the name of an Envoy cluster, 1 to 256 characters without spaces")
+]
+ModelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.{1,128}$)[A-Za-z0-9._:/@+~-]*\*?$",
+        description="a model's name of 1 to 128 letters, digits and '._:/@+~-', with a '*' at its end at most",
+    ),
+]
+UpstreamModel = Annotated[
+    str,
+    Meta(pattern=r"^[!-~]{1,256}$", description="the model's name at the backend, 1 to 256 characters without spaces"),
+]
+Authority = Annotated[
+    str,
+    Meta(
+        pattern=AUTHORITY,
+        description="a host, with a port or without, and neither scheme nor path (api.openai.com, 127.0.0.1:11434)",
+    ),
+]
+BasePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!.*/\.\.?(/|$))(/[A-Za-z0-9._~%+@:=-]{1,128}){0,16}/?$",
+        description="a path that begins with '/' and has no empty or dot segments, query or fragment; '' for none",
+    ),
+]
+ApiVersion = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$", description="an API version, such as 2024-10-21 or v1")
+]
+HeaderName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", description="the name of an HTTP header")
+]
+HeaderValue = Annotated[
+    str,
+    Meta(
+        pattern=HEADER_VALUE,
+        max_length=8192,
+        description="the value of an HTTP header: visible ASCII, at most 8192 characters, no line breaks",
+    ),
+]
+EnvironmentName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z_][A-Z0-9_]{0,127}$",
+        description="the name of an environment variable, in capitals (never the secret itself)",
+    ),
+]
+FilePath = Annotated[
+    str, Meta(pattern=r"^/[^\x00-\x1f]{1,4095}$", description="the absolute path of a file (never the secret itself)")
+]
+Salt = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9a-fA-F]{2}){16,64}$",
+        description="16 to 64 random bytes in hex; `openssl rand -hex 16` makes some",
+    ),
+]
+Digest = Annotated[
+    str,
+    Meta(pattern=r"^[0-9a-f]{64}$", description="the HMAC-SHA256 of a key under the salt: 64 hex digits in lower case"),
+]
+Expiry = Annotated[
+    str,
+    Meta(
+        pattern=r"^2[0-9]{3}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
+        description="a date (2027-01-31, from its first moment in UTC) or a time with its zone (2027-01-31T12:00:00Z)",
+    ),
+]
+Dollars = (
+    Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$",
+            description='US dollars per million tokens, from 0 to 999999.999999999, as in "2.50"',
+        ),
+    ]
+    | Annotated[
+        float,
+        Meta(ge=0, lt=1_000_000, description='US dollars per million tokens, from 0 to 999999.999999999, as in "2.50"'),
+    ]
+)
+Tokens = Annotated[int, Meta(ge=1, le=10_000_000, description="a number of tokens from 1 to 10000000")]
+RequestBytes = Annotated[
+    int, Meta(ge=1024, le=256 << 20, description="a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)")
+]
+
+
+class _Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every mapping of the document has. Exactly one of the fields in `exactly_one` must be given, if any are."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ()
+
+
+class SecretSource(_Mapping, frozen=True):
+    """Where a secret comes from: one of an environment variable, a file, or (discouraged) the document itself."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("env", "file", "value")
+
+    env: EnvironmentName | None = None
+    file: FilePath | None = None
+    value: str | None = None
+
+
+class BackendEntry(_Mapping, frozen=True):
+    """A place that answers requests: an Envoy cluster, the provider behind it, its wire format and the credential.
+
+    `cluster` is the backend's name unless given. `provider` (an OpenTelemetry `gen_ai.provider.name`) and `base_path`
+    follow from `schema`, `authority` from a well-known provider.
+    """
+
+    name: Name
+    schema: Schema
+    cluster: ClusterName | None = None
+    provider: Name | None = None
+    authority: Authority | None = None
+    base_path: BasePath | None = None
+    credential: SecretSource | None = None
+    api_version: ApiVersion | None = None
+    headers: dict[HeaderName, HeaderValue | SecretSource] = {}
+    unsupported: Unsupported = Unsupported.ERROR
+    max_tokens_default: Tokens = 4096
+
+
+class TargetEntry(_Mapping, frozen=True):
+    """One step of a chain: a backend, and the model's name there (the caller's name unless given)."""
+
+    backend: Name
+    model: UpstreamModel | None = None
+
+
+class ModelEntry(_Mapping, frozen=True):
+    """A model that callers may name, and who answers for it, first choice first.
+
+    A name that ends in `*` stands for all names that begin so, and a `*` at the end of a target's model for the rest of
+    what the caller wrote. A target may be only a backend's name: the model has the same name there.
+    """
+
+    name: ModelName
+    targets: Annotated[
+        tuple[Name | TargetEntry, ...],
+        Meta(min_length=1, max_length=8, description="a list of 1 to 8 targets"),
+    ]
+
+
+class KeyEntry(_Mapping, frozen=True):
+    """A virtual key: its `digest`, or a `secret` whose digest is made when the document is loaded."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("digest", "secret")
+
+    alias: Label
+    digest: Digest | None = None
+    secret: SecretSource | None = None
+    team: Label | None = None
+    models: Annotated[
+        tuple[ModelName, ...],
+        Meta(min_length=1, description="a list with at least one model (leave it out for all models)"),
+    ] = ("*",)
+    expires: Expiry | None = None
+
+
+class KeysSection(_Mapping, frozen=True):
+    """Who may call. `salt` goes into every digest: a new salt makes all digests worthless."""
+
+    salt: Salt
+    entries: Annotated[tuple[KeyEntry, ...], Meta(min_length=1, description="a list with at least one key")]
+
+
+class LimitsSection(_Mapping, frozen=True):
+    """How large requests may be."""
+
+    max_request_bytes: RequestBytes = 32 << 20
+
+
+class PriceEntry(_Mapping, frozen=True):
+    """The operator's own price of a provider's model, in US dollars per million tokens."""
+
+    provider: Name
+    model: UpstreamModel
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None
+    cache_creation: Dollars | None = None
+
+
+class AccountingSection(_Mapping, frozen=True):
+    """How tokens are counted, and what they cost."""
+
+    usage_extraction: UsageExtraction = UsageExtraction.FRAMES
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
+    prices: tuple[PriceEntry, ...] = ()
+
+
+class GatewayDocument(_Mapping, frozen=True):
+    """The gateway: backends, the models they answer for, and the keys of those who may call.
+
+    `passthrough` names the backend that answers the endpoints of OpenAI's API that have no model (files, batches, …);
+    without it there are none.
+    """
+
+    version: Literal[1]
+    backends: Annotated[tuple[BackendEntry, ...], Meta(min_length=1, description="a list with at least one backend")]
+    models: Annotated[tuple[ModelEntry, ...], Meta(min_length=1, description="a list with at least one model")]
+    keys: KeysSection
+    passthrough: Name | None = None
+    limits: LimitsSection = LimitsSection()
+    accounting: AccountingSection = AccountingSection()

@@ -1,0 +1,119 @@
+"""What administrators and logs see of the configuration."""
+
+import json
+import string
+
+import pytest
+from gateway_documents import DIGEST, SALT, loaded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.config.keys import digest
+from extproc.config.redacted import redacted_view
+from extproc.errors import ConfigError
+
+LETTERS = string.ascii_letters + string.digits + "-_./+=~!"
+secrets = st.lists(
+    st.text(LETTERS, min_size=12, max_size=40).map("s3cr3t".__add__), min_size=6, max_size=6, unique=True
+)
+
+DOCUMENT = f"""\
+version: 1
+backends:
+  - {{name: a, schema: openai, credential: {{env: SECRET_0}}, headers: {{x-one: {{env: SECRET_1}}}}}}
+  - {{name: b, schema: openai, credential: {{file: /secret}}, headers: {{x-two: %s}}}}
+  - {{name: c, schema: anthropic, credential: {{value: %s}}}}
+models:
+  - {{name: gpt-4o, targets: [a, b, c]}}
+keys:
+  salt: {SALT}
+  entries:
+    - {{alias: dev, digest: {DIGEST}, team: platform, models: [gpt-4o], expires: 2027-01-01}}
+    - {{alias: ci, secret: {{env: SECRET_5}}}}
+passthrough: a
+accounting: {{prices: [{{provider: openai, model: x, input: "2.50", output: 10}}]}}
+"""
+
+
+def environment(values: list[str]) -> dict[str, str]:
+    return {f"SECRET_{index}": value for index, value in enumerate(values)}
+
+
+@given(secrets)
+def test_no_secret_is_in_the_view_nor_in_the_representation(values: list[str]) -> None:
+    text = DOCUMENT % (json.dumps(values[3]), json.dumps(values[4]))
+    gateway = loaded(text, environment(values), {"/secret": values[2].encode()})
+    shown = json.dumps(redacted_view(gateway)) + repr(gateway) + str(gateway)
+    hidden = [*values, SALT, repr(bytes.fromhex(SALT)), DIGEST, digest(bytes.fromhex(SALT), values[5])]
+    assert [value for value in hidden if value in shown] == []
+
+
+WRONG = [
+    ("credential: {env: SECRET_0}", "credential: {env: %s}"),
+    ("credential: {env: SECRET_0}", "credential: %s"),
+    ("credential: {env: SECRET_0}", "credential: [%s]"),
+    ("credential: {env: SECRET_0}", "credential: {file: %s}"),
+    ("credential: {env: SECRET_0}", 'credential: {value: "%s\\n2"}'),
+    ("credential: {env: SECRET_0}", "credential: {value: %s, env: X}"),
+    ("{env: SECRET_1}", '"%s\\n2"'),
+    (f"digest: {DIGEST}", "digest: %s"),
+    (f"digest: {DIGEST}", "secret: {value: %s 2}"),
+    (f"salt: {SALT}", "salt: %s"),
+    ("version: 1", "version: %s"),
+    ("version: 1", "version: 1\nlimits: %s"),
+    ("version: 1", "version: [%s"),
+    ("version: 1", "version: !%s x"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), WRONG)
+def test_no_message_quotes_a_secret_in_the_wrong_place(right: str, wrong: str) -> None:
+    text = (DOCUMENT % ("h", "v")).replace(right, wrong % "s3cr3t-0123456789")
+    with pytest.raises(ConfigError) as caught:
+        loaded(text, environment(["a", "b", "c", "d", "e", "f"]), {"/secret": b"x"})
+    assert "s3cr3t" not in str(caught.value) + repr(caught.value)
+
+
+def test_the_view() -> None:
+    text = f"""\
+version: 1
+backends:
+  - {{name: a, schema: openai, credential: {{value: s}}, headers: {{x-one: v}}}}
+models:
+  - {{name: "gpt-*", targets: [a]}}
+keys:
+  salt: {SALT}
+  entries:
+    - {{alias: dev, digest: {DIGEST}, team: platform, models: ["gpt-*"], expires: 2027-01-01}}
+accounting: {{prices: [{{provider: openai, model: x, input: "2.50", output: 10}}]}}
+"""
+    gateway = loaded(text)
+    assert redacted_view(gateway) == {
+        "version": gateway.version,
+        "backends": [
+            {
+                "name": "a",
+                "cluster": "a",
+                "provider": "openai",
+                "schema": "openai",
+                "authority": "api.openai.com",
+                "base_path": "/v1",
+                "credential": "***",
+                "api_version": None,
+                "headers": {"x-one": "***"},
+                "unsupported": "error",
+                "max_tokens_default": 4096,
+            }
+        ],
+        "models": [{"name": "gpt-*", "targets": [{"backend": "a", "model": "gpt-*"}]}],
+        "keys": [
+            {"alias": "dev", "team": "platform", "models": ["gpt-*"], "expires": "2027-01-01T00:00:00+00:00"},
+        ],
+        "passthrough": None,
+        "limits": {"max_request_bytes": 33554432},
+        "accounting": {
+            "usage_extraction": "frames",
+            "unknown_price": "allow",
+            "prices": [{"provider": "openai", "model": "x", "input": "2.5", "output": "10"}],
+        },
+    }

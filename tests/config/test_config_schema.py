@@ -1,0 +1,70 @@
+"""The published JSON Schema."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from extproc.config.schema import gateway_schema
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
+
+
+def test_the_dialect_and_the_root() -> None:
+    schema = gateway_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$ref"] == "#/$defs/GatewayDocument"
+    assert json.dumps(schema)
+
+
+def test_the_documents_fields() -> None:
+    document = gateway_schema()["$defs"]["GatewayDocument"]
+    assert list(document["properties"]) == [
+        "version",
+        "backends",
+        "models",
+        "keys",
+        "passthrough",
+        "limits",
+        "accounting",
+    ]
+    assert document["required"] == ["version", "backends", "models", "keys"]
+
+
+def test_no_mapping_takes_unknown_fields() -> None:
+    closed = [name for name, one in gateway_schema()["$defs"].items() if one.get("additionalProperties") is False]
+    assert closed == [name for name, one in gateway_schema()["$defs"].items() if "properties" in one]
+
+
+def test_every_reference_leads_somewhere() -> None:
+    schema = gateway_schema()
+    references = {node["$ref"] for node in nodes(schema) if "$ref" in node}
+    assert references == {f"#/$defs/{name}" for name in schema["$defs"]}
+
+
+def test_limits_and_words_are_those_of_the_loader() -> None:
+    definitions = gateway_schema()["$defs"]
+    assert definitions["Schema"]["enum"] == ["anthropic", "azure_openai", "openai"]
+    size = definitions["LimitsSection"]["properties"]["max_request_bytes"]
+    assert (size["minimum"], size["maximum"], size["default"]) == (1024, 268435456, 33554432)
+
+
+def test_fields_that_exclude_each_other() -> None:
+    definitions = gateway_schema()["$defs"]
+    assert definitions["SecretSource"]["oneOf"] == [
+        {"required": ["env"]},
+        {"required": ["file"]},
+        {"required": ["value"]},
+    ]
+    assert definitions["KeyEntry"]["oneOf"] == [{"required": ["digest"]}, {"required": ["secret"]}]
+
+
+def test_every_pattern_says_what_it_wants() -> None:
+    assert [node for node in nodes(gateway_schema()) if "pattern" in node and not node.get("description")] == []
