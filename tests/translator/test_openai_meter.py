@@ -144,7 +144,8 @@ def test_a_providers_own_error_event_passes_and_is_noted() -> None:
 
 
 def test_reads_reasoning_refusals_and_tool_arguments_as_produced_text() -> None:
-    delta = b'{"reasoning_content":"why","refusal":"no","tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]}'
+    tool_calls = b'[{"index":0,"function":{"name":"f","arguments":"{}"}}]'
+    delta = b'{"reasoning_content":"why","refusal":"no","tool_calls":' + tool_calls + b"}"
     meter = StreamMeter(hide_usage=False)
     run(meter, b'data: {"choices":[{"delta":' + delta + b"}]}\n\n" + DONE)
     assert sorted(meter.outcome.text) == ["f", "no", "why", "{}"]

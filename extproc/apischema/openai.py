@@ -1,0 +1,32 @@
+"""OpenAI's error object, as a body and as the end of a stream.
+
+Reference: https://platform.openai.com/docs/guides/error-codes (seen 2026-11-21). The official SDKs raise on a stream's
+`data: {"error": ...}` whatever its event name, so the error event is an unnamed one.
+"""
+
+import msgspec
+
+from extproc.errors import GatewayError
+
+DONE = b"data: [DONE]\n\n"
+
+
+class _Error(msgspec.Struct):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class _Body(msgspec.Struct):
+    error: _Error
+
+
+def error_body(error: GatewayError) -> bytes:
+    """The JSON body of an error answer: `{"error": {"message", "type", "param", "code"}}`."""
+    return msgspec.json.encode(_Body(_Error(error.message, error.type, error.param, error.code)))
+
+
+def error_event(error: GatewayError) -> bytes:
+    """The end of a stream that has begun already: the error as one event, then the terminator."""
+    return b"data: " + error_body(error) + b"\n\n" + DONE
