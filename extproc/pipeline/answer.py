@@ -1,7 +1,9 @@
 """The response side of an exchange: what kind of answer came, and what the caller gets of it."""
 
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from extproc.apischema.openai import error_body
 from extproc.errors import GatewayError, NoBackendAvailable, RequestTooLarge, UpstreamError
@@ -13,6 +15,9 @@ from extproc.wire.content_encoding import Decoder
 FROM_PROVIDER = "via_upstream"
 MOST_BUFFERED = 768 << 10
 """Envoy's own buffer for whole responses is 1 MiB; longer ones, and those of unknown length, come in pieces."""
+
+_NOT_FOR_A_HEADER = re.compile(r"[^A-Za-z0-9_.\[\]-]")
+_MOST_NAMES, _MOST_NAME = 32, 64
 
 NOT_FOR_CALLERS = (
     "set-cookie",  # the provider's session with us
@@ -50,13 +55,22 @@ def local_reply_error(event: ResponseHeaders) -> GatewayError:
 def provider_error(error: UpstreamError, provider: str) -> UpstreamError:
     """The provider's error as the caller may see it.
 
-    A refused credential is the operator's, not the caller's: it must not look like a bad virtual key, and the
-    provider's words may quote the credential.
+    A refused credential or an unpaid bill is the operator's, not the caller's: it must not look like a bad virtual key
+    or a spent budget, and the provider's words may quote the credential. Trying again does not help.
     """
     if error.status in (401, 403):
-        message = f"The provider {provider} refused the gateway's credential."
-        return UpstreamError(message, status=502, code="upstream_authentication")
-    return error
+        what, code = "refused the gateway's credential", "upstream_authentication"
+    elif error.status == 402:
+        what, code = "wants to be paid by the gateway's operator", "upstream_billing"
+    else:
+        return error
+    return UpstreamError(f"The provider {provider} {what}.", status=502, code=code, headers={"x-should-retry": "false"})
+
+
+def header_list(names: Iterable[str]) -> str:
+    """Names, some of which a caller chose, as the value of a header: no byte that could end it, and not too long."""
+    plain = (_NOT_FOR_A_HEADER.sub("?", name[:_MOST_NAME]) for name in names)
+    return ",".join(islice(plain, _MOST_NAMES))
 
 
 def respond(error: GatewayError, headers: HeaderList = ()) -> Respond:

@@ -13,6 +13,7 @@ from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import DataPath
 from extproc.translator.base import Call, Outcome, Response, Translator
 from extproc.wire import content_encoding
+from extproc.wire.sse import SSEError
 
 _UNTOUCHED = Deliver(None)
 _NOTHING = Deliver(b"")
@@ -78,6 +79,8 @@ class Answering:
             rest = response.finish() if last else b""
         except UpstreamError as error:
             return self._fail(error)
+        except SSEError:
+            return self._fail(UpstreamError("The provider sent an event that is too large."))
         self.ended = last
         if out is event.data and not rest:
             return _UNTOUCHED
@@ -106,7 +109,7 @@ class Answering:
         if event.end_of_stream:
             raise seen
         self._open(event, answer.ErrorAnswer(partial(self._read_error, translator, leg, event.status)))
-        headers = (*self._gateway_headers(), ("content-type", "application/json"))
+        headers = (*self._gateway_headers(), ("content-type", "application/json"), *seen.headers.items())
         remove = (*answer.NOT_FOR_CALLERS, "content-length", "content-encoding")
         return Receive(self._mode, headers, remove, seen.status)
 
@@ -151,7 +154,7 @@ class Answering:
         if progress.fallback_from:
             headers = (*headers, ("x-gateway-fallback", progress.fallback_from))
         if progress.dropped:
-            headers = (*headers, ("x-gateway-dropped-params", ",".join(progress.dropped)))
+            headers = (*headers, ("x-gateway-dropped-params", answer.header_list(progress.dropped)))
         return headers
 
 

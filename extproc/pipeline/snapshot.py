@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from extproc.apischema.endpoints import Endpoint
+from extproc.config.lookup import ModelLookup
 from extproc.config.model import Backend, Gateway, Key, Model, Target, UnknownPrice
 from extproc.errors import ConfigError, NotFound
 from extproc.exchange.actions import HeaderList
@@ -57,8 +58,7 @@ class Snapshot:
             for model in gateway.models
             if model.prefix is None
         }
-        wildcards = (model for model in gateway.models if model.prefix is not None)
-        self._wildcards = sorted(wildcards, key=lambda model: len(model.prefix or ""), reverse=True)
+        self._models = ModelLookup(gateway.models)
         self._expanded: dict[str, Chain] = {}
         passthrough = gateway.passthrough
         self._passthrough = Chain("", self._compile((Target(passthrough, ""),))) if passthrough is not None else None
@@ -98,7 +98,7 @@ class Snapshot:
 
     def _expand(self, name: str) -> Chain | None:
         """The chain of a name that a wildcard answers for; remembered, as callers use few names."""
-        model = next((model for model in self._wildcards if name.startswith(model.prefix or "")), None)
+        model = self._models.find(name)
         if model is None:
             return None
         chain = Chain(model.name, self._compile(model.chain(name)))

@@ -192,6 +192,7 @@ def _deliver(action: Deliver) -> bytes:
     if action.body is None and not action.headers and not action.metadata:
         return _CONTINUE_RESPONSE_BODY
     reply = pb.ProcessingResponse()
+    reply.response_body.SetInParent()
     common = reply.response_body.response
     if action.body is not None:
         if action.body:
