@@ -50,6 +50,12 @@ class ServeOptions:
     workers: int
     admin: tuple[str, int]
     grace_seconds: float
+    log_level: str
+
+    def worker_arguments(self) -> list[str]:
+        """What every worker is told on its command line."""
+        shared = ["--grace", str(self.grace_seconds), "--log-level", self.log_level]
+        return [*shared, "--config", str(self.config)] if self.config is not None else shared
 
 
 def compile_snapshot(gateway: Gateway) -> Snapshot:
@@ -87,7 +93,7 @@ class Serving:
         self._gateway = self._source.read()
         self._multiproc_dir = Path(tempfile.mkdtemp(prefix="llm-extproc-metrics-"))
         self._registry = CollectorRegistry()
-        command = partial(worker_command, options.socket_dir, options.config, options.grace_seconds)
+        command = partial(worker_command, options.worker_arguments(), options.socket_dir)
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._multiproc_dir)}
         self.supervisor = Supervisor(
             SupervisorOptions(options.workers, options.grace_seconds, command, environment),

@@ -34,6 +34,22 @@ def serving(parser: argparse.ArgumentParser, *, grace: float) -> None:
     log_level(parser)
 
 
+def envoy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--clusters",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="your Envoy clusters; needed with --config, as the default document brings its own",
+    )
+    parser.add_argument(
+        "--listen", type=address, default=("127.0.0.1", 10000), metavar="HOST:PORT", help="where clients connect"
+    )
+    parser.add_argument(
+        "--envoy-admin", type=address, default=("127.0.0.1", 9901), metavar="HOST:PORT", help="Envoy's own admin port"
+    )
+
+
 def log_level(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
 

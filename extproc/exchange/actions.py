@@ -33,7 +33,8 @@ class Upstream:
 
     `headers` are set, `remove` removed; between them they name every credential header of every provider, because
     headers of one attempt are still there on the next. `clusters` is the chain, first attempt first: set by the
-    downstream filter only. `metadata` goes to Envoy's dynamic metadata, namespace `llm`.
+    downstream filter only. `native_usage` has Envoy read the response's usage, so that its body need not come to us.
+    `metadata` goes to Envoy's dynamic metadata, namespace `llm`.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Upstream:
     remove: tuple[str, ...]
     body: bytes | None
     clusters: tuple[str, ...] = ()
+    native_usage: bool = False
     metadata: Metadata = field(default_factory=_no_metadata)
 
 
@@ -58,13 +60,16 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """The answer to response headers: let the body come in `mode`. `status` None keeps the status."""
+    """The answer to response headers: let the body come in `mode`, and its end if `trailers`.
+
+    `status` None keeps the status.
+    """
 
     mode: BodyMode
     headers: HeaderList = ()
     remove: tuple[str, ...] = ()
     status: int | None = None
-    metadata: Metadata = field(default_factory=_no_metadata)
+    trailers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,12 @@ def usage_of(outcome: Outcome, call: Call, leg: Leg, counter: Counter) -> TokenU
     produced = counter.count(model, "".join(outcome.text))
     if known is not None:
         return replace(known, output_tokens=max(known.output_tokens, produced), estimated=True)
-    return TokenUsage(counter.count_json_text(model, _input(call)), produced, estimated=True)
+    return replace(input_usage(call, leg, counter), output_tokens=produced)
+
+
+def input_usage(call: Call, leg: Leg, counter: Counter) -> TokenUsage:
+    """What is known of a call whose answer nobody read: the caller's text, counted."""
+    return TokenUsage(input_tokens=counter.count_json_text(leg.target.model, _input(call)), estimated=True)
 
 
 def _input(call: Call) -> bytes:

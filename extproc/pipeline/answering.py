@@ -22,13 +22,16 @@ _NOTHING = Deliver(b"")
 class Answering:
     """Chooses the data path by the response's headers, then lets the body through it."""
 
-    def __init__(self, call: Call, legs: tuple[Leg, ...], progress: Progress) -> None:
+    def __init__(self, call: Call, legs: tuple[Leg, ...], progress: Progress, *, native_usage: bool) -> None:
+        """`native_usage`: Envoy reads the usage of a successful response, and tells it at the end."""
         self._call = call
+        self._native_usage = native_usage
         self._legs = legs
         self._progress = progress
         self._response: Response | None = None
         self._mode = BodyMode.NONE
         self.ended = False
+        self.waits_for_usage = False
 
     @property
     def headers_open(self) -> bool:
@@ -65,6 +68,11 @@ class Answering:
             progress.data_path = DataPath.PASS_THROUGH
             self.ended = True  # as far as we see
             return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS)
+        if self._native_usage:
+            self.waits_for_usage = True
+            progress.data_path = DataPath.PASS_THROUGH
+            progress.streamed = answer.is_event_stream(event.headers)
+            return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS, trailers=True)
         return self._receive(event, translator)
 
     def body(self, event: ResponseBody) -> Deliver:

@@ -20,7 +20,7 @@ from extproc.exchange.events import (
     ResponseTrailers,
 )
 from extproc.pipeline import answer
-from extproc.pipeline.accounting import Clock, Counter, Recorder, usage_of
+from extproc.pipeline.accounting import Clock, Counter, Recorder, input_usage, usage_of
 from extproc.pipeline.admission import Admission
 from extproc.pipeline.answering import Answering, cost_header
 from extproc.pipeline.attempt import prepare
@@ -49,6 +49,7 @@ class Exchange:
     def __init__(self, processor: Processor, snapshot: Snapshot, exchange_id: str) -> None:
         self.id = exchange_id
         self._processor = processor
+        self._snapshot = snapshot
         self._clock = processor.clock
         self._progress = Progress(started=processor.clock.monotonic())
         self._admission = Admission(snapshot, self._progress)
@@ -82,6 +83,7 @@ class Exchange:
     def response_trailers(self, event: ResponseTrailers) -> Metadata:
         """The end of a response that Python did not see; returns what the access log is to show."""
         self._progress.usage = event.usage
+        self._answer().ended = True
         return self._timed("response", self._finish)
 
     def refuse(self, error: GatewayError) -> Respond:
@@ -98,9 +100,18 @@ class Exchange:
         self._closed = True
         progress = self._progress
         if self._answering is not None and not self._answering.ended and not progress.error_type:
-            progress.error_type = "cancelled"  # the caller went away, or the provider reset the stream
+            progress.error_type = self._how_it_broke(self._answering)
         self._settle()
         self._processor.recorder.record(progress.record(self._clock.monotonic()))
+
+    @staticmethod
+    def _how_it_broke(answering: Answering) -> str:
+        """Why no end of the answer was seen."""
+        if answering.outcome is not None and answering.outcome.complete:
+            return ""  # all of it was there; only Envoy's word that nothing follows was not
+        if answering.waits_for_usage:
+            return "usage_missing"  # the provider gave none, or Envoy closed before it could tell
+        return "cancelled"  # the caller went away, or the provider reset the stream
 
     def _timed(self, stage: str, work: Callable[[], _R]) -> _R:
         began = self._clock.monotonic()
@@ -115,10 +126,12 @@ class Exchange:
             return action
         legs = self._admission.legs
         progress.attempts = 1
-        self._answering = Answering(progress.call, legs, progress)
+        native = self._snapshot.reads_usage_natively(progress.call, legs)
+        self._answering = Answering(progress.call, legs, progress, native_usage=native)
         return replace(
             action,
             clusters=tuple(leg.backend.cluster for leg in legs),
+            native_usage=native,
             metadata={
                 "exchange": self.id,
                 "worker": self._processor.worker,
@@ -181,5 +194,7 @@ class Exchange:
             progress.error_type = progress.error_type or outcome.error
             if outcome.usage is not None or call.endpoint.kind is Kind.GENERATION:
                 progress.usage = usage_of(outcome, call, leg, self._processor.counter)
+        elif progress.usage is None and call.endpoint.kind is Kind.GENERATION:
+            progress.usage = input_usage(call, leg, self._processor.counter)
         if progress.usage is not None and leg.price is not None:
             progress.cost = leg.price.cost(progress.usage)

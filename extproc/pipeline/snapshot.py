@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from extproc.apischema.endpoints import Endpoint
 from extproc.config.lookup import ModelLookup
-from extproc.config.model import Backend, Gateway, Key, Model, Target, UnknownPrice
+from extproc.config.model import Backend, Gateway, Key, Model, Target, UnknownPrice, UsageExtraction
 from extproc.errors import ConfigError, NotFound
 from extproc.exchange.actions import HeaderList
 from extproc.genai.prices import ModelPrice, PriceBook
@@ -14,7 +14,7 @@ from extproc.policy.authenticate import Authenticator
 from extproc.policy.authorize import may_use
 from extproc.policy.credentials import headers_to_remove, headers_to_set
 from extproc.translator import registry
-from extproc.translator.base import Translator
+from extproc.translator.base import Call, Translator
 
 _LEAST_ATTEMPTS = 2  # a chain of one target is tried twice: a reset idle connection must not reach the caller
 _MOST_EXPANDED = 1024
@@ -81,6 +81,17 @@ class Snapshot:
         if self._passthrough is None:
             raise NotFound("This endpoint is not served here.", code="unknown_path")
         return self._passthrough
+
+    def reads_usage_natively(self, call: Call, legs: tuple[Leg, ...]) -> bool:
+        """Whether Envoy can read the usage of this call's answer, and nothing else is to be done to it.
+
+        For streams only: a whole answer costs one message either way. Not for a stream whose usage chunk must be taken
+        out again, nor where a target speaks another format: then the body has to come here, and Envoy's filter cannot
+        be combined with that.
+        """
+        if self.gateway.usage_extraction is not UsageExtraction.NATIVE or not (call.stream and call.wants_usage):
+            return False
+        return all((translator := leg.translator(call.endpoint)) and translator.identity for leg in legs)
 
     def models_document(self, key: Key) -> bytes:
         """`GET /v1/models`: the models that this key may use."""

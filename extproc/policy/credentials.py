@@ -22,18 +22,21 @@ NOT_FOR_PROVIDERS = (
 """Headers of the caller, or of an earlier attempt, that no provider gets unless its own attempt sets them."""
 
 
+_HEADER_OF_SCHEMA = {
+    Schema.AZURE_OPENAI: "api-key",
+    Schema.ANTHROPIC: "x-api-key",
+    Schema.GEMINI: "x-goog-api-key",
+}
+"""Where a format has its credential, if not as a bearer token in `authorization`."""
+
+
 def credential_header(backend: Backend) -> HeaderList:
     """The credential as the backend's format wants it; empty for a backend without one."""
     if backend.credential is None:
         return ()
     value = backend.credential.reveal()
-    match backend.schema:
-        case Schema.OPENAI:
-            return (("authorization", f"Bearer {value}"),)
-        case Schema.AZURE_OPENAI:
-            return (("api-key", value),)
-        case Schema.ANTHROPIC:
-            return (("x-api-key", value),)
+    name = _HEADER_OF_SCHEMA.get(backend.schema, "authorization")
+    return ((name, f"Bearer {value}" if name == "authorization" else value),)
 
 
 def headers_to_set(backend: Backend) -> HeaderList:

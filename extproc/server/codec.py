@@ -37,6 +37,7 @@ parse = pb.ProcessingRequest.FromString
 NAMESPACE = "llm"
 CHAIN_NAMESPACE = "llm.groups"
 CLUSTER_HEADER = "x-llm-cluster"
+USAGE_HEADER, NATIVE = "x-llm-usage", "native"
 MAX_RETRIES_HEADER = "x-envoy-max-retries"
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _USAGE_NAMESPACE = "envoy.ai.token_usage"
@@ -152,6 +153,8 @@ def _send_upstream(action: Upstream, *, in_body: bool) -> bytes:
         mutation,
         ((CLUSTER_HEADER, action.clusters[0]), (MAX_RETRIES_HEADER, str(len(action.clusters) - 1))),
     )
+    if action.native_usage:
+        _set_headers(mutation, ((USAGE_HEADER, NATIVE),))
     if action.body is not None:
         common.body_mutation.body = action.body
         _set_headers(mutation, (("content-length", str(len(action.body))),))
@@ -182,9 +185,10 @@ def _receive(action: Receive) -> bytes:
     mutation.remove_headers.extend(action.remove)
     if action.status is not None:
         _set_headers(mutation, ((":status", str(action.status)),))
-    if action.mode is not BodyMode.NONE:
-        reply.mode_override.response_body_mode = _BODY_MODES[action.mode]
-        reply.mode_override.response_header_mode = ProcessingMode.SEND
+    if action.mode is not BodyMode.NONE or action.trailers:
+        override = reply.mode_override
+        override.response_body_mode = _BODY_MODES[action.mode]
+        override.response_trailer_mode = ProcessingMode.SEND if action.trailers else ProcessingMode.SKIP
     return reply.SerializeToString()
 
 

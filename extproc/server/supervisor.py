@@ -133,10 +133,8 @@ async def _follow(reading: int, worker: WorkerState) -> None:
         transport.close()
 
 
-def worker_command(
-    socket_dir: Path, config: Path | None, grace_seconds: float, index: int, status_fd: int
-) -> list[str]:
-    """The command line of a worker, in the same Python as this one."""
-    command = [sys.executable, "-m", "extproc", "worker", "--socket", str(socket_dir / f"w{index}.sock")]
-    command += ["--status-fd", str(status_fd), "--grace", str(grace_seconds)]
-    return [*command, "--config", str(config)] if config is not None else command
+def worker_command(arguments: Sequence[str], socket_dir: Path, index: int, status_fd: int) -> list[str]:
+    """The command line of a worker, in the same Python as this one. `arguments` are the same for all of them."""
+    socket = socket_dir / f"w{index}.sock"
+    own = ["--socket", str(socket), "--status-fd", str(status_fd)]
+    return [sys.executable, "-m", "extproc", "worker", *arguments, *own]

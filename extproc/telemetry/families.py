@@ -45,6 +45,7 @@ _FROM_A_PROVIDER = frozenset(
         "upstream_billing",
         "upstream_error",
         "upstream_timeout",
+        "usage_missing",
     }
 )
 

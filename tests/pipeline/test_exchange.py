@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.config.model import Model, Target, UnknownPrice
+from extproc.config.model import Model, Target, UnknownPrice, UsageExtraction
 from extproc.errors import (
     ConfigError,
     GatewayError,
@@ -508,9 +508,39 @@ def test_a_body_that_python_need_not_see_stays_in_envoy(begin: Begin, records: R
     assert (records[0].error_type, records[0].data_path) == ("", DataPath.PASS_THROUGH)
 
 
+NATIVE = replace(GATEWAY, usage_extraction=UsageExtraction.NATIVE)
+ASKED = {"stream": True, "stream_options": {"include_usage": True}}
+
+
+def streamed_natively(begin: Begin) -> Exchange:
+    exchange = begin(NATIVE)
+    exchange.request_headers(headers())
+    action = exchange.request_body(body(**ASKED))
+    assert isinstance(action, Upstream)
+    assert action.native_usage
+    received = exchange.response_headers(answered(content_type="text/event-stream"))
+    assert (received.mode, received.trailers) == (BodyMode.NONE, True)
+    return exchange
+
+
+@pytest.mark.parametrize("changes", [{}, {"stream": True}, {"model": "smart", **ASKED}, {"model": "claude", **ASKED}])
+def test_envoy_reads_no_usage_where_the_body_has_to_come_here(begin: Begin, changes: dict[str, object]) -> None:
+    exchange = begin(NATIVE)
+    exchange.request_headers(headers())
+    action = exchange.request_body(body(**changes))
+    assert isinstance(action, Upstream)
+    assert not action.native_usage
+
+
+def test_usage_that_never_came_is_counted_as_far_as_it_can_be(begin: Begin, records: Records) -> None:
+    exchange = streamed_natively(begin)
+    exchange.close()
+    assert records[0].error_type == "usage_missing"
+    assert records[0].usage == TokenUsage(input_tokens=1, estimated=True)
+
+
 def test_usage_that_envoy_extracted_is_accounted(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin)
-    exchange.response_headers(answered(content_type="audio/mpeg"))
+    exchange = streamed_natively(begin)
     metadata = exchange.response_trailers(ResponseTrailers(TokenUsage(input_tokens=1000, output_tokens=100)))
     assert metadata["cost_nano_usd"] == 3_500_000
     exchange.close()

@@ -56,7 +56,7 @@ class FakeExchange:
     def response_trailers(self, event: ResponseTrailers) -> Metadata:
         return self._take(event)
 
-    def _take(self, event: object):  # noqa: ANN202
+    def _take(self, event: object):
         self.event = event
         return self.action
 

@@ -76,6 +76,7 @@ def test_the_error_types_are_these():
         "upstream_billing",
         "upstream_error",
         "upstream_timeout",
+        "usage_missing",
     } == ERROR_TYPES
 
 
