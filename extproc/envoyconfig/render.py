@@ -1,0 +1,121 @@
+"""A complete Envoy configuration from the gateway document and the team's clusters."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from extproc.config.model import Gateway, UsageExtraction
+from extproc.envoyconfig import cluster, listener, names
+from extproc.envoyconfig.names import Json
+from extproc.errors import ConfigError
+
+_FEWEST_RETRIES = 4  # a chain that grows to five targets needs no new Envoy configuration
+_SHORT = 80
+_ONE_LINE = 1000  # PyYAML breaks long strings otherwise
+_RESERVED = (names.EXTPROC_CLUSTER, names.EMPTY_CLUSTER)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What the gateway document does not say. `stall_seconds` is how long a provider may send nothing at all."""
+
+    address: str = "127.0.0.1"
+    port: int = 10000
+    admin_address: str = "127.0.0.1"
+    admin_port: int = 9901
+    socket_directory: str = "/tmp/llm-extproc"  # noqa: S108 - the server makes it, for its own user alone
+    workers: int = 1
+    access_log: str = "/dev/stdout"
+    idle_seconds: int = 300
+    stall_seconds: int = 120
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """Worker n serves on `w<n>.sock`."""
+        return tuple(f"{self.socket_directory}/w{number}.sock" for number in range(self.workers))
+
+
+def render(gateway: Gateway, clusters: Sequence[Json], options: RenderOptions) -> Json:
+    """A bootstrap document. `clusters` are envoy.config.cluster.v3.Cluster as `read` gives them.
+
+    Raises ConfigError for two clusters of one name, or one that takes a name of ours.
+    """
+    _check_names(clusters)
+    native = gateway.usage_extraction is UsageExtraction.NATIVE
+    routes = listener.routes(
+        native_usage=native,
+        body_limit=gateway.max_request_bytes,
+        retries=max(_FEWEST_RETRIES, longest_chain(gateway) - 1),
+        idle_seconds=options.idle_seconds,
+        stall_seconds=options.stall_seconds,
+    )
+    connection_manager = listener.connection_manager(
+        routes, native_usage=native, access_log=options.access_log, idle_seconds=options.idle_seconds
+    )
+    return {
+        "admin": {"address": {"socket_address": {"address": options.admin_address, "port_value": options.admin_port}}},
+        "static_resources": {
+            "listeners": [listener.listener(options.address, options.port, connection_manager)],
+            "clusters": [
+                cluster.extproc(options.sockets),
+                cluster.empty(),
+                *(cluster.complete(item) for item in clusters),
+            ],
+        },
+    }
+
+
+def longest_chain(gateway: Gateway) -> int:
+    return max((len(model.targets) for model in gateway.models), default=1)
+
+
+def dump(document: Json) -> str:
+    """The document as YAML that Envoy reads: no anchors, fields in the order they were built."""
+    return yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, width=_ONE_LINE)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """No anchors, what fits on a line on one line, and quotes where Envoy's YAML would see more than a string."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "'" if _is_special(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        return super().represent_mapping(tag, mapping, flow_style=_fits(mapping))
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+        return super().represent_sequence(tag, sequence, flow_style=_fits(sequence))
+
+
+_PlainDumper.add_representer(str, _PlainDumper.represent_str)
+
+
+def _fits(value: object) -> bool:
+    return len(str(value)) <= _SHORT
+
+
+def _is_special(text: str) -> bool:
+    """Envoy takes `y` for true and `1e3` for a number; PyYAML does not, and would leave them bare."""
+    if text in ("y", "Y", "n", "N"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_names(clusters: Sequence[Json]) -> None:
+    counts = Counter(str(item.get("name", "")) for item in clusters)
+    for name, count in counts.items():
+        if name in _RESERVED:
+            raise ConfigError(f"a cluster may not be called {name!r}: the gateway has one of that name")
+        if count > 1:
+            raise ConfigError(f"{count} clusters are called {name!r}")
