@@ -7,6 +7,8 @@ Paths are OpenAI's (https://platform.openai.com/docs/api-reference, seen 2026-11
 from dataclasses import dataclass
 from enum import Enum
 
+from extproc.apischema.dialect import OPENAI, Dialect
+
 
 class Kind(Enum):
     """How the gateway treats an endpoint."""
@@ -18,11 +20,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint: `path` without the `/v1` prefix, as backends append it to their base path."""
+    """One endpoint: `path` without the `/v1` prefix, as backends append it to their base path.
+
+    `dialect` is how its callers are told of errors.
+    """
 
     path: str
     operation: str
     kind: Kind
+    dialect: Dialect = OPENAI
 
 
 CHAT = Endpoint("/chat/completions", "chat", Kind.GENERATION)

@@ -102,7 +102,6 @@ class Completion(Struct):
     usage: Usage | None = None
     error: Raw = Raw()
 
-
     @property
     def has_error(self) -> bool:
         return bytes(self.error) not in (b"", b"null")

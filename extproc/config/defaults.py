@@ -119,18 +119,24 @@ def _keys(limited_to: str) -> _Document:
 
 
 def _cluster(name: str, place: Place, trusted_ca: str) -> dict[str, Any]:
-    address = {"socket_address": {"address": place.host, "port_value": place.port}}
-    resolution = {"type": "STATIC"} if place.is_ip else {"type": "LOGICAL_DNS", "dns_lookup_family": "V4_PREFERRED"}
+    """A name that does not resolve leaves a cluster without hosts, which Envoy does not retry elsewhere. The second
+    endpoint refuses connections, which it does."""
+    resolution = {"type": "STATIC"} if place.is_ip else {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
+    endpoints = [{"lb_endpoints": [_endpoint(place.host, place.port)]}]
+    if not place.is_ip:
+        endpoints.append({"priority": 1, "lb_endpoints": [_endpoint("127.0.0.1", 1)]})
     cluster: dict[str, Any] = {
         "name": name,
         **resolution,
         "connect_timeout": "5s",
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"hostname": place.host, "address": address}}]}],
-        },
+        "load_assignment": {"cluster_name": name, "endpoints": endpoints},
     }
     return {**cluster, "transport_socket": _tls(place.host, trusted_ca)} if place.tls else cluster
+
+
+def _endpoint(host: str, port: int) -> dict[str, Any]:
+    address = {"socket_address": {"address": host, "port_value": port}}
+    return {"endpoint": {"hostname": host, "address": address}}
 
 
 def _tls(host: str, trusted_ca: str) -> dict[str, Any]:

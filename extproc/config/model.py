@@ -14,8 +14,16 @@ class Schema(StrEnum):
     """A wire format that a backend speaks."""
 
     OPENAI = "openai"
+    OPENAI_RESPONSES = "openai_responses"
     AZURE_OPENAI = "azure_openai"
     ANTHROPIC = "anthropic"
+    ANTHROPIC_BEDROCK = "anthropic_bedrock"
+    ANTHROPIC_VERTEX = "anthropic_vertex"
+    GEMINI = "gemini"
+    VERTEX = "vertex"
+    BEDROCK = "bedrock"
+    COHERE = "cohere"
+    MISTRAL = "mistral"
 
 
 class Unsupported(StrEnum):
@@ -61,7 +69,7 @@ class Backend:
 
     `provider` is an OpenTelemetry `gen_ai.provider.name`; `authority` the `:authority` the provider expects;
     `base_path` what precedes the format's own paths (`/v1` for api.openai.com). `api_version` is Azure's query
-    parameter or Anthropic's header. `headers` are sent as they are, their names are in lower case.
+    parameter or Anthropic's header. `region` is AWS's region or Vertex's location, `project` Google Cloud's. `headers` are sent as they are, their names are in lower case.
     """
 
     name: str
@@ -72,6 +80,8 @@ class Backend:
     base_path: str = ""
     credential: Secret | None = None
     api_version: str | None = None
+    region: str | None = None
+    project: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold secrets
     unsupported: Unsupported = Unsupported.ERROR
     max_tokens_default: int = 4096

@@ -38,10 +38,12 @@ class Admission:
         endpoint = endpoints.find(self._path)
         if endpoint is None:
             raise NotFound("This path is not served here.", code="unknown_path")
-        progress.operation = endpoint.operation
+        progress.operation, progress.dialect = endpoint.operation, endpoint.dialect
         progress.key = key = self._snapshot.authenticator.authenticate(headers, now)
         if endpoint.kind is Kind.MODELS:
             return self._models(endpoint, key, headers.get(":method", ""))
+        if endpoint.kind is Kind.GENERATION and headers.get(":method") != "POST":
+            raise NotFound("Only POST is served on this path.", code="unknown_path")
         self._endpoint = endpoint
         self._content_type = headers.get("content-type", "application/json")
         self._check_declared_length(headers)

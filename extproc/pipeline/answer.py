@@ -5,9 +5,16 @@ import zlib
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from extproc.apischema.openai import error_body
-from extproc.errors import GatewayError, NoBackendAvailable, RequestTooLarge, UpstreamError
-from extproc.exchange.actions import BodyMode, HeaderList, Respond
+from extproc.apischema.dialect import Dialect
+from extproc.errors import (
+    GatewayError,
+    InternalError,
+    InvalidRequest,
+    NoBackendAvailable,
+    RequestTooLarge,
+    UpstreamError,
+)
+from extproc.exchange.actions import BodyMode, Respond
 from extproc.exchange.events import Headers, ResponseHeaders
 from extproc.translator.base import Outcome, Response
 from extproc.wire.content_encoding import Decoder
@@ -27,8 +34,11 @@ NOT_FOR_CALLERS = (
 )
 
 
+_EVENT_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
+
+
 def is_event_stream(headers: Headers) -> bool:
-    return headers.get("content-type", "").startswith("text/event-stream")
+    return headers.get("content-type", "").startswith(_EVENT_STREAMS)
 
 
 def is_json(headers: Headers) -> bool:
@@ -52,6 +62,17 @@ def local_reply_error(event: ResponseHeaders) -> GatewayError:
     return NoBackendAvailable("No provider of this model could be reached.", headers={"retry-after": "1"})
 
 
+def early_reply_error(event: ResponseHeaders) -> GatewayError:
+    """What to tell the caller when Envoy answered before a provider was chosen."""
+    if event.status == 413:
+        return RequestTooLarge("The request body is too large.")
+    if event.status == 503:  # the cluster without hosts: after headers, HTTP/2 may send trailers and no body
+        return InvalidRequest("The request has no body.")
+    if event.status < 500:
+        return InvalidRequest("The request was refused, or did not arrive whole.")
+    return InternalError("The gateway failed to handle the request.")
+
+
 def provider_error(error: UpstreamError, provider: str) -> UpstreamError:
     """The provider's error as the caller may see it.
 
@@ -73,12 +94,12 @@ def header_list(names: Iterable[str]) -> str:
     return ",".join(islice(plain, _MOST_NAMES))
 
 
-def respond(error: GatewayError, headers: HeaderList = ()) -> Respond:
+def respond(error: GatewayError, dialect: Dialect) -> Respond:
     """The error in the caller's dialect."""
     return Respond(
         status=error.status,
-        headers=(("content-type", "application/json"), *error.headers.items(), *headers),
-        body=error_body(error),
+        headers=(("content-type", "application/json"), *error.headers.items()),
+        body=dialect.body(error),
         details=error.code or error.type,
     )
 
@@ -117,9 +138,10 @@ class ErrorAnswer:
 
     _MOST_BYTES = 1 << 20
 
-    def __init__(self, read: Callable[[bytes], UpstreamError]) -> None:
+    def __init__(self, read: Callable[[bytes], UpstreamError], dialect: Dialect) -> None:
         self.outcome = Outcome()
         self._read = read
+        self._dialect = dialect
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -132,4 +154,4 @@ class ErrorAnswer:
     def finish(self) -> bytes:
         error = self._read(b"".join(self._pieces))
         self.outcome.error = error.code or error.type
-        return error_body(error)
+        return self._dialect.body(error)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from extproc.apischema.openai import error_event
+from extproc.apischema.endpoints import Kind
 from extproc.errors import InternalError, NoBackendAvailable, UpstreamError
 from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
 from extproc.exchange.events import ResponseBody, ResponseHeaders
@@ -17,6 +17,7 @@ from extproc.wire.sse import SSEError
 
 _UNTOUCHED = Deliver(None)
 _NOTHING = Deliver(b"")
+_EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 
 class Answering:
@@ -25,6 +26,7 @@ class Answering:
     def __init__(self, call: Call, legs: tuple[Leg, ...], progress: Progress, *, native_usage: bool) -> None:
         """`native_usage`: Envoy reads the usage of a successful response, and tells it at the end."""
         self._call = call
+        self._dialect = call.endpoint.dialect
         self._native_usage = native_usage
         self._legs = legs
         self._progress = progress
@@ -65,6 +67,8 @@ class Answering:
         if event.status >= 400:
             return self._receive_error(event, leg, translator)
         if event.end_of_stream or not (answer.is_event_stream(event.headers) or answer.is_json(event.headers)):
+            if self._call.endpoint.kind is Kind.GENERATION:
+                raise UpstreamError("The provider answered with something that is not its format.")
             progress.data_path = DataPath.PASS_THROUGH
             self.ended = True  # as far as we see
             return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS)
@@ -106,7 +110,7 @@ class Answering:
             remove = (*remove, "content-length")
         headers = self._gateway_headers()
         if streamed:
-            headers = (*headers, ("cache-control", "no-cache"))
+            headers = (*headers, ("content-type", _EVENT_STREAM), ("cache-control", "no-cache"))
         return Receive(self._mode, headers, remove)
 
     def _receive_error(self, event: ResponseHeaders, leg: Leg, translator: Translator) -> Receive:
@@ -116,7 +120,7 @@ class Answering:
         progress.status, progress.error_type = seen.status, "upstream_error"
         if event.end_of_stream:
             raise seen
-        self._open(event, answer.ErrorAnswer(partial(self._read_error, translator, leg, event.status)))
+        self._open(event, answer.ErrorAnswer(partial(self._read_error, translator, leg, event.status), self._dialect))
         headers = (*self._gateway_headers(), ("content-type", "application/json"), *seen.headers.items())
         remove = (*answer.NOT_FOR_CALLERS, "content-length", "content-encoding")
         return Receive(self._mode, headers, remove, seen.status)
@@ -141,12 +145,12 @@ class Answering:
         progress = self._progress
         progress.error_type = error.code or error.type
         if progress.streamed:
-            return Deliver(error_event(error))
+            return Deliver(self._dialect.event(error))
         if self._mode is BodyMode.BUFFERED:
             progress.status = error.status
-            refusal = answer.respond(error)
+            refusal = answer.respond(error, self._dialect)
             return Deliver(refusal.body, refusal.headers, (), refusal.status)
-        return Deliver(answer.respond(error).body)
+        return Deliver(answer.respond(error, self._dialect).body)
 
     def _gateway_headers(self) -> HeaderList:
         progress = self._progress

@@ -23,9 +23,10 @@ _decode_stream_options = msgspec.json.Decoder(_StreamOptions | None).decode
 def read_call(endpoint: Endpoint, path: str, content_type: str, body: bytes, created: int) -> Call:
     """Parses a request body once. Raises InvalidRequest.
 
-    A pass-through request may be of any content type (multipart uploads); it is a call without a model then.
+    A pass-through request may be of any content type (multipart uploads); it is a call without a model then. What
+    looks like a JSON object is read as one whatever it is called, because a provider may do the same.
     """
-    if endpoint.kind is Kind.PASSTHROUGH and not content_type.startswith("application/json"):
+    if endpoint.kind is Kind.PASSTHROUGH and not _may_be_json(content_type, body):
         return Call(endpoint=endpoint, path=path, body=body, fields={}, model="", created=created)
     fields = parse_object(body)
     required = endpoint.kind is Kind.GENERATION
@@ -42,6 +43,11 @@ def read_call(endpoint: Endpoint, path: str, content_type: str, body: bytes, cre
     )
 
 
+def _may_be_json(content_type: str, body: bytes) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or body.lstrip(b" \t\r\n\xef\xbb\xbf").startswith(b"{")
+
+
 def _model(fields: dict[str, Raw], *, required: bool) -> str:
     raw = fields.get("model")
     if raw is None:
@@ -52,7 +58,7 @@ def _model(fields: dict[str, Raw], *, required: bool) -> str:
         model = _decode_str(raw)
     except msgspec.DecodeError:
         raise InvalidRequest("'model' must be a string.", param="model") from None
-    if not model or len(model) > _MOST_MODEL_NAME:
+    if not model or len(model) > _MOST_MODEL_NAME or not model.isprintable():
         raise InvalidRequest("'model' must be the name of a model.", param="model")
     return model
 

@@ -75,6 +75,8 @@ class Exchange:
     def response_headers(self, event: ResponseHeaders) -> Receive:
         if self._refusal is not None:
             raise self._refusal  # an attempt was refused, and the refusal comes back through the listener's filter
+        if self._answering is None:
+            raise answer.early_reply_error(event)
         return self._timed("response", lambda: self._answer().headers(event))
 
     def response_body(self, event: ResponseBody) -> Deliver:
@@ -91,7 +93,7 @@ class Exchange:
         self._refusal = error
         progress = self._progress
         progress.status, progress.error_type = error.status, error.code or error.type
-        return replace(answer.respond(error), metadata=progress.final_metadata())
+        return replace(answer.respond(error, progress.dialect), metadata=progress.final_metadata())
 
     def close(self) -> None:
         """Accounts for the exchange, once, however it ended."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from extproc.apischema.dialect import OPENAI, Dialect
 from extproc.config.model import Key
 from extproc.exchange.actions import Metadata
 from extproc.genai.usage import TokenUsage
@@ -21,6 +22,7 @@ class Progress:
     started: float
     request_id: str = ""
     operation: str = ""
+    dialect: Dialect = OPENAI
     model: str = ""
     key: Key | None = None
     call: Call | None = None
