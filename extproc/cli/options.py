@@ -18,7 +18,7 @@ def config(parser: argparse.ArgumentParser) -> None:
 def workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes, each with its own socket")
     parser.add_argument(
-        "--socket-dir", type=Path, default=DEFAULT_SOCKET_DIR, metavar="DIR", help="where the workers' sockets are"
+        "--socket-dir", type=absolute, default=DEFAULT_SOCKET_DIR, metavar="DIR", help="where the workers' sockets are"
     )
 
 
@@ -59,6 +59,11 @@ def address(text: str) -> tuple[str, int]:
     if not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def absolute(text: str) -> Path:
+    """Envoy may run elsewhere than we do."""
+    return Path(text).absolute()
 
 
 def positive(text: str) -> int:

@@ -42,8 +42,8 @@ def test_check_names_a_cluster_that_does_not_exist(
     assert main(["check", "--config", str(gateway_yaml), "--envoy", str(clusters)]) == 1
     out = capsys.readouterr().out
     assert (
-        f"{gateway_yaml}: backends[1].cluster: error: backend 'anthropic' names the cluster 'anthropic', which Envoy does"
-        " not have (did you mean 'anthropc'?)\n"
+        f"{gateway_yaml}: backends[1].cluster: error: backend 'anthropic' names the cluster 'anthropic', which Envoy"
+        " does not have (did you mean 'anthropc'?)\n"
     ) in out
 
 
