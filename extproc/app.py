@@ -79,9 +79,14 @@ def build_worker(config: Path | None, socket: Path, status_fd: int, grace_second
     current = Current(source.read, compile_snapshot)
     metrics = Metrics(CollectorRegistry())
     tokenizers = Tokenizers()
-    asyncio.get_running_loop().run_in_executor(None, tokenizers.preload)
+    asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
     processor = Processor(worker=str(socket), clock=SystemClock(), counter=tokenizers, recorder=metrics)
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, metrics)
+
+
+def _log_failure(preloading: "asyncio.Future[None]") -> None:
+    if not preloading.cancelled() and (error := preloading.exception()) is not None:
+        _log.error("tokenizer not loaded", exc_info=error)
 
 
 class Serving:
