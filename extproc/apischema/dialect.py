@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from extproc.apischema import openai
+from extproc.apischema import anthropic_errors, openai, openai_responses
 from extproc.errors import GatewayError
 
 
@@ -17,3 +17,5 @@ class Dialect:
 
 
 OPENAI = Dialect("openai", openai.error_body, openai.error_event)
+ANTHROPIC = Dialect("anthropic", anthropic_errors.error_body, anthropic_errors.error_event)
+RESPONSES = Dialect("openai_responses", openai.error_body, openai_responses.error_event)

@@ -1,12 +1,14 @@
 """The endpoints that callers may use, by path.
 
-Paths are OpenAI's (https://platform.openai.com/docs/api-reference, seen 2026-11-21). `operation` is OpenTelemetry's
-`gen_ai.operation.name` where it has one.
+Paths are OpenAI's (https://platform.openai.com/docs/api-reference), Anthropic's for messages
+(https://platform.claude.com/docs/en/api), Cohere's and Jina's for rerank; all seen 2026-11-21. `operation` is
+OpenTelemetry's `gen_ai.operation.name` where it has one.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
+from extproc.apischema import dialect as dialects
 from extproc.apischema.dialect import OPENAI, Dialect
 
 
@@ -15,6 +17,7 @@ class Kind(Enum):
 
     GENERATION = "generation"  # has a `model`, has usage, may be translated
     MODELS = "models"  # answered by the gateway itself
+    COUNT_TOKENS = "count_tokens"  # answered by the backend where it can, else by the gateway itself
     PASSTHROUGH = "passthrough"  # sent as it is to a backend of OpenAI's format
 
 
@@ -34,9 +37,14 @@ class Endpoint:
 CHAT = Endpoint("/chat/completions", "chat", Kind.GENERATION)
 COMPLETIONS = Endpoint("/completions", "text_completion", Kind.GENERATION)
 EMBEDDINGS = Endpoint("/embeddings", "embeddings", Kind.GENERATION)
+RESPONSES = Endpoint("/responses", "chat", Kind.GENERATION, dialects.RESPONSES)
+MESSAGES = Endpoint("/messages", "chat", Kind.GENERATION, dialects.ANTHROPIC)
+COUNT_TOKENS = Endpoint("/messages/count_tokens", "count_tokens", Kind.COUNT_TOKENS, dialects.ANTHROPIC)
+RERANK = Endpoint("/rerank", "rerank", Kind.GENERATION)
 MODELS = Endpoint("/models", "list_models", Kind.MODELS)
 
-_EXACT = {f"/v1{endpoint.path}": endpoint for endpoint in (CHAT, COMPLETIONS, EMBEDDINGS, MODELS)}
+_ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS, RERANK, MODELS)
+_EXACT = {**{f"/v1{endpoint.path}": endpoint for endpoint in _ENDPOINTS}, "/v2/rerank": RERANK}
 _PASSTHROUGH = frozenset(
     {
         "assistants",

@@ -2,7 +2,8 @@
 
 Reference: https://platform.openai.com/docs/api-reference/chat/create (seen 2026-11-21). `cache_control` and
 `thinking_blocks` are not OpenAI's: callers that reach Anthropic's models through a chat API send them in LiteLLM's form
-(https://docs.litellm.ai/docs/reasoning_content, seen 2026-11-21).
+(https://docs.litellm.ai/docs/reasoning_content, seen 2026-11-21). `extra_content` of a tool call is Google's
+(https://ai.google.dev/gemini-api/docs/thought-signatures, seen 2026-11-21).
 """
 
 from typing import Any
@@ -30,6 +31,13 @@ class File(Struct, gc=False):
     filename: str | None = None
 
 
+class InputAudio(Struct, gc=False):
+    """Audio in a message: `data` is base64, `format` is `wav` or `mp3`."""
+
+    data: str
+    format: str
+
+
 class Part(Struct):
     """One element of a message's content; which field counts depends on `type`."""
 
@@ -38,6 +46,7 @@ class Part(Struct):
     refusal: str | None = None
     image_url: ImageUrl | None = None
     file: File | None = None
+    input_audio: InputAudio | None = None
     cache_control: CacheControl | None = None
 
 
@@ -54,6 +63,7 @@ class ToolCall(Struct):
     id: str
     type: str = "function"
     function: FunctionCall | None = None
+    extra_content: Raw | UnsetType = UNSET
 
 
 class Message(Struct):

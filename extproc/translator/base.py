@@ -22,7 +22,7 @@ class Call:
 
     `path` is as sent, with its query. `fields` are the body's top-level fields, values untouched. `model` is the name
     the caller used. `wants_usage`: the caller of a stream asked for `stream_options.include_usage`. `created` is the
-    Unix time in seconds at which the request came.
+    Unix time in seconds at which the request came, `headers` are the caller's, with lower-case names.
     """
 
     endpoint: Endpoint
@@ -33,6 +33,7 @@ class Call:
     stream: bool = False
     wants_usage: bool = False
     created: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

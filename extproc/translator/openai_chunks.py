@@ -3,12 +3,13 @@
 References: https://platform.openai.com/docs/api-reference/chat/object and .../chat/streaming (seen 2026-11-21).
 `reasoning_content` (the reasoning's text) and `thinking_blocks` (the same with the provider's signatures, to be sent
 back) are not OpenAI's: they are LiteLLM's names (https://docs.litellm.ai/docs/reasoning_content, seen 2026-11-21).
+`extra_content` of a tool call is Google's (https://ai.google.dev/gemini-api/docs/thought-signatures, same date).
 """
 
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from extproc.genai.usage import TokenUsage
 
@@ -36,9 +37,12 @@ class FunctionCall(Struct):
 
 
 class ToolCall(Struct):
+    """`extra_content` is the provider's own, to be sent back with the call."""
+
     id: str
     function: FunctionCall
     type: str = "function"
+    extra_content: dict[str, Any] | UnsetType = UNSET
 
 
 class CompletionMessage(Struct, omit_defaults=True):
@@ -56,20 +60,48 @@ class CompletionMessage(Struct, omit_defaults=True):
     thinking_blocks: list[Any] = []
 
 
-class _Choice(Struct):
+class TopLogprob(Struct):
+    """A token that could have been; `bytes` is its UTF-8."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprob(Struct):
+    """A token of the answer, and the likeliest ones at its place."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+    top_logprobs: list[TopLogprob]
+
+
+class Logprobs(Struct):
+    """Logarithms of probabilities, for each token of the content."""
+
+    content: list[TokenLogprob]
+    refusal: None = None
+
+
+class Choice(Struct):
+    """One of a completion's alternatives."""
+
     index: int
     message: CompletionMessage
-    logprobs: None
+    logprobs: Logprobs | None
     finish_reason: FinishReason
 
 
-class _PromptTokensDetails(Struct):
+class _PromptTokensDetails(Struct, omit_defaults=True):
     cached_tokens: int
     cache_write_tokens: int
+    audio_tokens: int = 0
 
 
-class _CompletionTokensDetails(Struct):
+class _CompletionTokensDetails(Struct, omit_defaults=True):
     reasoning_tokens: int
+    audio_tokens: int = 0
 
 
 class _Usage(Struct):
@@ -85,7 +117,7 @@ class _Completion(Struct, omit_defaults=True):
     object: str
     created: int
     model: str
-    choices: list[_Choice]
+    choices: list[Choice]
     usage: _Usage | None = None
 
 
@@ -99,9 +131,14 @@ def completion(
     usage: TokenUsage | None,
 ) -> bytes:
     """A whole `chat.completion` with one choice. `created` is a Unix time in seconds."""
-    choice = _Choice(0, message, None, finish_reason)
+    choice = Choice(0, message, None, finish_reason)
+    return completion_of(id=id, created=created, model=model, choices=[choice], usage=usage)
+
+
+def completion_of(*, id: str, created: int, model: str, choices: list[Choice], usage: TokenUsage | None) -> bytes:
+    """A whole `chat.completion` with these choices. `created` is a Unix time in seconds."""
     spent = None if usage is None else _usage(usage)
-    return msgspec.json.encode(_Completion(id, "chat.completion", created, model, [choice], spent))
+    return msgspec.json.encode(_Completion(id, "chat.completion", created, model, choices, spent))
 
 
 def _usage(usage: TokenUsage) -> _Usage:
@@ -109,8 +146,10 @@ def _usage(usage: TokenUsage) -> _Usage:
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         total_tokens=usage.total_tokens,
-        prompt_tokens_details=_PromptTokensDetails(usage.cache_read_input_tokens, usage.cache_creation_input_tokens),
-        completion_tokens_details=_CompletionTokensDetails(usage.reasoning_output_tokens),
+        prompt_tokens_details=_PromptTokensDetails(
+            usage.cache_read_input_tokens, usage.cache_creation_input_tokens, usage.audio_input_tokens
+        ),
+        completion_tokens_details=_CompletionTokensDetails(usage.reasoning_output_tokens, usage.audio_output_tokens),
     )
 
 
@@ -139,6 +178,10 @@ class ChunkWriter:
     def text(self, text: str) -> bytes:
         return self._open + b'"content":' + _encode(text) + self._close
 
+    def text_with_logprobs(self, text: str, logprobs: Logprobs) -> bytes:
+        delta = b'"content":%b},"logprobs":%b,"finish_reason":null' % (_encode(text), _encode(logprobs))
+        return self._open + delta + self._finished
+
     def refusal(self, text: str) -> bytes:
         return self._delta(b'"refusal":' + _encode(text))
 
@@ -156,6 +199,8 @@ class ChunkWriter:
         """The beginning of a tool call; `index` is its place among the message's calls."""
         function = Raw(_encode(call.function))
         start = {"index": index, "id": call.id, "type": call.type, "function": function}
+        if call.extra_content is not UNSET:
+            start["extra_content"] = call.extra_content
         return self._delta(b'"tool_calls":' + _encode([start]))
 
     def arguments(self, index: int, text: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from extproc.apischema import openai_response
+from extproc.apischema.malformed import MALFORMED
 from extproc.apischema.openai import error_event
 from extproc.apischema.openai_response import Choice, Completion
 from extproc.errors import UpstreamError
@@ -47,7 +48,7 @@ def read_completion(body: bytes, outcome: Outcome) -> None:
         document = openai_response.decode_completion(body)
     except msgspec.ValidationError:
         read_other(body, outcome)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         outcome.error = "malformed_response"
     else:
         _take(document, outcome)
@@ -57,7 +58,7 @@ def read_other(body: bytes, outcome: Outcome) -> None:
     """Fills in usage and model from a document of any other endpoint, if they are where OpenAI puts them."""
     try:
         document = openai_response.decode_responses_event(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return
     inner = document.response or document
     if inner.usage is not None:
@@ -128,8 +129,16 @@ def _decode_chunk(data: bytes) -> Completion:
     try:
         return openai_response.decode_completion(data)
     except msgspec.ValidationError:
-        return Completion(usage=_usage_of(data), choices=[Choice()])  # of a shape we do not know: never taken out
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _of_unknown_shape(data)
+    except MALFORMED:
+        raise UpstreamError("The provider sent an event that is not JSON.") from None
+
+
+def _of_unknown_shape(data: bytes) -> Completion:
+    """A chunk that stays as it is, and whose usage counts. Behind a wrong type there may still be broken JSON."""
+    try:
+        return Completion(usage=_usage_of(data), choices=[Choice()])
+    except MALFORMED:
         raise UpstreamError("The provider sent an event that is not JSON.") from None
 
 

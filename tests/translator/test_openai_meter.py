@@ -136,6 +136,11 @@ def test_an_event_that_is_not_json_ends_the_stream_with_an_error() -> None:
     assert meter.outcome.error == "stream_error"
 
 
+def test_broken_json_behind_a_wrong_type_is_not_json_either() -> None:
+    out = run(StreamMeter(hide_usage=True), b'data: {"choices":7,"usage":{\n\n' + DONE)
+    assert out.count(b'"error"') == 1
+
+
 def test_a_providers_own_error_event_passes_and_is_noted() -> None:
     error = b'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n'
     meter = StreamMeter(hide_usage=True)

@@ -28,7 +28,7 @@ AZURE = Backend(
 
 
 def call(body: bytes, endpoint: Endpoint = CHAT, path: str | None = None) -> Call:
-    return read_call(endpoint, path or "/v1" + endpoint.path, "application/json", body, created=1_700_000_000)
+    return read_call(endpoint, path or "/v1" + endpoint.path, {}, body, created=1_700_000_000)
 
 
 def test_the_same_name_upstream_leaves_the_body_alone() -> None:
