@@ -1,5 +1,6 @@
 """From events to bytes, with the faults a directive asks for. Pure."""
 
+import dataclasses
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -17,9 +18,8 @@ def stream(events: Iterable[Event], directives: Directives, error: Event) -> Ite
 
 
 def frame(event: Event, newline: bytes = b"\n") -> bytes:
-    """One server-sent event (WHATWG HTML, section 9.2)."""
-    head = b"" if event.name is None else b"event: " + event.name.encode() + newline
-    return head + b"data: " + event.data + newline + newline
+    """One event; `newline` is for formats whose events are lines."""
+    return event.frame(newline)
 
 
 def _faulted(events: Iterable[Event], directives: Directives, error: Event) -> Iterator[Event]:
@@ -29,7 +29,7 @@ def _faulted(events: Iterable[Event], directives: Directives, error: Event) -> I
             yield error
             return
         if number == directives.malformed_after:
-            yield Event(event.name, event.data[: len(event.data) // 2])
+            yield dataclasses.replace(event, data=event.data[: len(event.data) // 2], tokens=0)
         yield event
     if directives.error_in_stream_after == number + 1:
         yield error

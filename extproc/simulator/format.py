@@ -48,6 +48,11 @@ class Event:
     data: bytes
     tokens: int = 0
 
+    def frame(self, newline: bytes) -> bytes:
+        """The event as it goes over the wire (WHATWG HTML, section 9.2)."""
+        head = b"" if self.name is None else b"event: " + self.name.encode() + newline
+        return head + b"data: " + self.data + newline + newline
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -134,7 +134,7 @@ class Simulator:
             self._stats.streams -= 1
 
     async def _fixed_answer(self, request: web.Request, call: Call, answer: fixed.Fixed) -> web.StreamResponse:
-        if fixed.wants_stream(call.body):
+        if fixed.wants_stream(call):
             return await self._stream(request, answer.streamed, answer.pieces, NONE)
         return web.Response(status=200, headers=answer.whole.headers, body=answer.whole.body)
 

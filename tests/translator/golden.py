@@ -10,6 +10,7 @@ A case is a directory `tests/golden/<pair>/<feature>/`:
 | `response.json`          | the provider's answer                                                                 |
 | `caller.json`            | made: the caller's answer                                                             |
 | `stream.sse`             | the provider's stream                                                                 |
+| `stream.jsonl`           | the same of AWS event streams, a message a line (`tests/translator/event_stream.py`)  |
 | `caller.sse`             | made: the caller's stream                                                             |
 | `error.json`, `.html`, … | the provider's error body; its status is in `case.json`                               |
 | `caller_error.json`      | made: the caller's error                                                              |
@@ -26,12 +27,31 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
-from extproc.apischema import openai
-from extproc.apischema.endpoints import CHAT, Endpoint
+from extproc.apischema.dialect import ANTHROPIC, Dialect
+from extproc.apischema.endpoints import CHAT, EMBEDDINGS, Endpoint, Kind
 from extproc.config.model import Backend, Schema, Target, Unsupported
 from extproc.errors import GatewayError
+from extproc.translator.anthropic_to_anthropic import AnthropicToAnthropic
 from extproc.translator.base import Call, Response, Translator
+from extproc.translator.front import Composed
+from extproc.translator.hub_to_openai import HubToOpenAI
+from extproc.translator.messages_to_chat import MessagesFront
 from extproc.translator.openai_to_anthropic import OpenAIToAnthropic
+from extproc.translator.openai_to_anthropic_cloud import OpenAIToAnthropicBedrock, OpenAIToAnthropicVertex
+from extproc.translator.openai_to_bedrock import OpenAIToBedrock
+from extproc.translator.openai_to_bedrock_embeddings import EmbeddingsToBedrock
+from extproc.translator.openai_to_cohere import OpenAIToCohere
+from extproc.translator.openai_to_cohere_embeddings import EmbeddingsToCohere
+from extproc.translator.openai_to_gemini import OpenAIToGemini, OpenAIToVertex
+from extproc.translator.openai_to_gemini_embeddings import EmbeddingsToGemini, EmbeddingsToVertex
+from extproc.translator.openai_to_mistral import OpenAIToMistral
+from extproc.translator.openai_to_mistral_embeddings import EmbeddingsToMistral
+from extproc.translator.openai_to_openai import OpenAIToOpenAI
+from extproc.translator.openai_to_responses import OpenAIToResponses
+from extproc.translator.rerank import RerankToCohere
+from extproc.translator.responses_meter import OpenAIToOpenAIResponses
+from extproc.translator.responses_to_chat import ResponsesFront
+from tests.translator import event_stream
 
 MADE = ("upstream.json", "caller.json", "outcome.json", "caller.sse", "stream_outcome.json", "caller_error.json")
 ROOT = Path(__file__).parent.parent / "golden"
@@ -48,13 +68,79 @@ class Pair:
     model: str
 
 
+MESSAGES = Endpoint("/messages", "chat", Kind.GENERATION, ANTHROPIC)
+RESPONSES = Endpoint("/responses", "chat", Kind.GENERATION)
+OPENAI = Backend("openai", "openai", "openai", Schema.OPENAI, "api.openai.com", "/v1")
+RERANK = Endpoint("/rerank", "rerank", Kind.GENERATION)
+COHERE = Backend("cohere", "cohere", "cohere", Schema.COHERE, "api.cohere.com", "/v2")
+MISTRAL = Backend("mistral", "mistral", "mistral_ai", Schema.MISTRAL, "api.mistral.ai", "/v1")
+GEMINI = Backend("gemini", "gemini", "gcp.gemini", Schema.GEMINI, "generativelanguage.googleapis.com", "/v1beta")
+VERTEX = Backend(
+    "vertex", "vertex", "gcp.vertex_ai", Schema.VERTEX, "europe-west4-aiplatform.googleapis.com", "/v1",
+    region="europe-west4", project="acme",
+)  # fmt: skip
+AWS = "bedrock-runtime.us-east-1.amazonaws.com"
+GOOGLE = "us-east5-aiplatform.googleapis.com"
+CLAUDE = Backend("claude", "anthropic", "anthropic", Schema.ANTHROPIC, "api.anthropic.com", "/v1")
 PAIRS = {
+    "anthropic_to_anthropic": Pair(AnthropicToAnthropic(), MESSAGES, CLAUDE, "claude-opus-4-6"),
+    "messages_to_chat": Pair(Composed(MessagesFront(), HubToOpenAI(OpenAIToOpenAI())), MESSAGES, OPENAI, "gpt-5.2"),
     "openai_to_anthropic": Pair(
         OpenAIToAnthropic(),
         CHAT,
         Backend("claude", "anthropic", "anthropic", Schema.ANTHROPIC, "api.anthropic.com", "/v1"),
         "claude-opus-4-6",
     ),
+    "openai_to_anthropic_bedrock": Pair(
+        OpenAIToAnthropicBedrock(),
+        CHAT,
+        Backend("bedrock", "bedrock", "aws.bedrock", Schema.ANTHROPIC_BEDROCK, AWS, region="us-east-1"),
+        "us.anthropic.claude-opus-4-6-v1",
+    ),
+    "openai_to_anthropic_vertex": Pair(
+        OpenAIToAnthropicVertex(),
+        CHAT,
+        Backend(
+            "vertex",
+            "vertex",
+            "gcp.vertex_ai",
+            Schema.ANTHROPIC_VERTEX,
+            GOOGLE,
+            "/v1",
+            region="us-east5",
+            project="acme",
+        ),
+        "claude-opus-4-6",
+    ),
+    "openai_to_bedrock": Pair(
+        OpenAIToBedrock(),
+        CHAT,
+        Backend("bedrock", "bedrock", "aws.bedrock", Schema.BEDROCK, AWS, region="us-east-1"),
+        "anthropic.claude-opus-4-6-v1",
+    ),
+    "openai_to_bedrock_embeddings": Pair(
+        EmbeddingsToBedrock(),
+        EMBEDDINGS,
+        Backend("bedrock", "bedrock", "aws.bedrock", Schema.BEDROCK, AWS, region="us-east-1"),
+        "amazon.titan-embed-text-v2:0",
+    ),
+    "openai_to_cohere": Pair(OpenAIToCohere(), CHAT, COHERE, "command-a-03-2025"),
+    "openai_to_cohere_embeddings": Pair(EmbeddingsToCohere(), EMBEDDINGS, COHERE, "embed-v4.0"),
+    "openai_to_gemini": Pair(OpenAIToGemini(), CHAT, GEMINI, "gemini-3.1-pro-preview"),
+    "openai_to_gemini_embeddings": Pair(EmbeddingsToGemini(), EMBEDDINGS, GEMINI, "gemini-embedding-001"),
+    "openai_to_vertex": Pair(OpenAIToVertex(), CHAT, VERTEX, "gemini-3.1-pro-preview"),
+    "openai_to_vertex_embeddings": Pair(EmbeddingsToVertex(), EMBEDDINGS, VERTEX, "text-embedding-005"),
+    "openai_to_mistral": Pair(OpenAIToMistral(), CHAT, MISTRAL, "mistral-large-latest"),
+    "openai_to_mistral_embeddings": Pair(EmbeddingsToMistral(), EMBEDDINGS, MISTRAL, "mistral-embed"),
+    "openai_to_responses": Pair(
+        OpenAIToResponses(),
+        CHAT,
+        Backend("openai", "openai", "openai", Schema.OPENAI_RESPONSES, "api.openai.com", "/v1"),
+        "gpt-5.5",
+    ),
+    "rerank": Pair(RerankToCohere(), RERANK, COHERE, "rerank-v3.5"),
+    "responses_to_chat": Pair(Composed(ResponsesFront(), OpenAIToOpenAI()), RESPONSES, OPENAI, "gpt-5.6"),
+    "responses_to_responses": Pair(OpenAIToOpenAIResponses(), RESPONSES, OPENAI, "gpt-5.6"),
 }
 
 
@@ -65,6 +151,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     reference: str
     seen: str
     model: str = ""
+    path: str = ""
     api_version: str | None = None
     unsupported: Unsupported = Unsupported.ERROR
     wants_usage: bool = False
@@ -90,6 +177,14 @@ class Case:
         return (self.directory / name).read_bytes()
 
     @property
+    def has_stream(self) -> bool:
+        return self.has("stream.sse") or self.has("stream.jsonl")
+
+    def stream(self) -> bytes:
+        """The provider's stream as it goes over the wire."""
+        return self.read("stream.sse") if self.has("stream.sse") else event_stream.encoded(self.read("stream.jsonl"))
+
+    @property
     def target(self) -> Target:
         settings = self.settings
         backend = replace(self.pair.backend, api_version=settings.api_version, unsupported=settings.unsupported)
@@ -100,7 +195,7 @@ class Case:
         fields = msgspec.json.decode(body, type=dict[str, Raw])
         return Call(
             endpoint=self.pair.endpoint,
-            path="/v1" + self.pair.endpoint.path,
+            path=self.settings.path or "/v1" + self.pair.endpoint.path,
             body=body,
             fields=fields,
             model=msgspec.json.decode(fields["model"], type=str),
@@ -130,7 +225,7 @@ def _request(case: Case) -> Iterator[tuple[str, bytes]]:
     try:
         request = case.pair.translator.request(case.call(), case.target)
     except GatewayError as error:
-        yield "upstream.json", _refusal(error)
+        yield "upstream.json", _refusal(error, case.pair.endpoint.dialect)
         return
     yield (
         "upstream.json",
@@ -153,21 +248,24 @@ def _whole(case: Case) -> Iterator[tuple[str, bytes]]:
         document = Raw(response.feed(case.read("response.json")) + response.finish())
         yield "caller.json", _pretty(document)
     except GatewayError as error:
-        yield "caller.json", _refusal(error)
+        yield "caller.json", _refusal(error, case.pair.endpoint.dialect)
     yield "outcome.json", _pretty(asdict(response.outcome))
 
 
 def _stream(case: Case) -> Iterator[tuple[str, bytes]]:
-    if not case.has("stream.sse"):
+    if not case.has_stream:
         return
     response = case.response(streamed=True)
-    yield "caller.sse", translate(response, [case.read("stream.sse")])
+    yield "caller.sse", translate(response, [case.stream()])
     yield "stream_outcome.json", _pretty(asdict(response.outcome))
 
 
 def _error(case: Case) -> Iterator[tuple[str, bytes]]:
     for path in sorted(case.directory.glob("error.*")):
-        yield "caller_error.json", _refusal(case.pair.translator.error(case.settings.status, path.read_bytes()))
+        yield (
+            "caller_error.json",
+            _refusal(case.pair.translator.error(case.settings.status, path.read_bytes()), case.pair.endpoint.dialect),
+        )
 
 
 _MAKERS: tuple[Callable[[Case], Iterator[tuple[str, bytes]]], ...] = (_request, _whole, _stream, _error)
@@ -179,8 +277,8 @@ def translate(response: Response, pieces: list[bytes]) -> bytes:
     return b"".join([response.feed(piece) for piece in pieces] + [response.finish()])
 
 
-def _refusal(error: GatewayError) -> bytes:
-    return _pretty({"status": error.status, "body": Raw(openai.error_body(error))})
+def _refusal(error: GatewayError, spoken: Dialect) -> bytes:
+    return _pretty({"status": error.status, "body": Raw(spoken.body(error))})
 
 
 def _pretty(document: object) -> bytes:
