@@ -13,6 +13,9 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", _MOST_MESSAGE_BYTES),
     ("grpc.max_send_message_length", _MOST_MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 1_000_000),  # every open LLM stream holds one
+    # By default gRPC cancels streams at random while more than 1,000 wait to be taken up, as they do after a burst.
+    ("grpc.server.max_pending_requests", 1_000_000),
+    ("grpc.server.max_pending_requests_hard_limit", 1_000_000),
 )
 
 

@@ -22,6 +22,10 @@ def key(alias: str, secret: str, **changes: Any) -> dict[str, Any]:
     return {"alias": alias, "digest": digest(bytes.fromhex(SALT), secret), **changes}
 
 
+def keys(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"salt": SALT, "entries": list(entries)}
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """Two formats and a provider that is always down; a model for each, and chains over them."""
     made: dict[str, Any] = {
@@ -54,13 +58,10 @@ def document(**changes: Any) -> dict[str, Any]:
             {"name": "only-down", "targets": [{"backend": "down", "model": "gpt-4o"}]},
             {"name": "text-embedding-3-small", "targets": ["openai"]},
         ],
-        "keys": {
-            "salt": SALT,
-            "entries": [
-                key("demo", "sk-demo", team="platform"),
-                key("limited", "sk-demo-limited", models=["gpt-4o-mini"]),
-            ],
-        },
+        "keys": keys(
+            key("demo", "sk-demo", team="platform"),
+            key("limited", "sk-demo-limited", models=["gpt-4o-mini"]),
+        ),
         "passthrough": "openai",
     }
     return {**made, **changes}

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +49,14 @@ def get(url: str, timeout: float = 5.0) -> tuple[int, bytes]:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections and is nobody else's meanwhile."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
 
 
 def wait_until(condition: Any, seconds: float = _START_SECONDS, what: str = "the condition") -> None:
@@ -165,19 +172,25 @@ def running_gateway(
     workers: int = 1,
     grace: float = 5.0,
     options: Mapping[str, Any] | None = None,
+    ports: Mapping[str, int] | None = None,
 ) -> Iterator[Gateway]:
-    """Runs `document` with a cluster for each simulator, named as it is. `options` go to RenderOptions."""
+    """Runs `document` with a cluster for each simulator, named as it is, and for each further one in `ports`.
+
+    `options` go to RenderOptions.
+    """
     directory = Path(tempfile.mkdtemp(prefix="gw-"))
     with Simulators(simulators) as providers:
         gateway = Gateway(directory, providers, free_port(), free_port(), free_port())
         gateway.rewrite(document)
         try:
             _start_server(gateway, workers, grace)
-            _start_envoy(gateway, workers, options or {})
+            _start_envoy(gateway, workers, options or {}, ports or {})
             yield gateway
         finally:
-            for process in reversed(gateway.processes.values()):
-                _stop(process)
+            for process in gateway.processes.values():
+                process.kill()  # the workers end with their supervisor; a drain would take seconds
+            for process in gateway.processes.values():
+                process.wait(5)
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -186,10 +199,10 @@ def _start_server(gateway: Gateway, workers: int, grace: float) -> None:
     command += ["--socket-dir", str(gateway.directory), "--workers", str(workers), "--grace", str(grace)]
     command += ["--admin", f"127.0.0.1:{gateway.admin_port}"]
     _spawn(gateway, "serve", command)
-    wait_until(lambda: gateway.admin("/readyz")[0] == 200, what="the ext_proc server")
+    _wait_for(gateway, "serve", lambda: gateway.admin("/readyz")[0] == 200)
 
 
-def _start_envoy(gateway: Gateway, workers: int, options: Mapping[str, Any]) -> None:
+def _start_envoy(gateway: Gateway, workers: int, options: Mapping[str, Any], ports: Mapping[str, int]) -> None:
     source = Source(gateway.directory / "gateway.yaml", os.environ)
     made = RenderOptions(
         port=gateway.port,
@@ -199,24 +212,25 @@ def _start_envoy(gateway: Gateway, workers: int, options: Mapping[str, Any]) -> 
         access_log=str(gateway.directory / "access.log"),
         **options,
     )
-    clusters = [cluster(name, one.port) for name, one in gateway.simulators.by_name.items()]
+    simulated = {name: one.port for name, one in gateway.simulators.by_name.items()}
+    clusters = [cluster(name, port) for name, port in {**simulated, **ports}.items()]
     bootstrap = gateway.directory / "envoy.yaml"
     bootstrap.write_text(dump(render(source.read(), clusters, made)))
-    command = [str(ENVOY), "-c", str(bootstrap), "--log-level", "warning", "--use-dynamic-base-id"]
+    command = [str(ENVOY), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     _spawn(gateway, "envoy", [*command, "--file-flush-interval-msec", "20"])
     ready = f"http://127.0.0.1:{gateway.envoy_admin_port}/ready"
-    wait_until(lambda: gateway.processes["envoy"].poll() is None and get(ready)[0] == 200, what="Envoy")
+    _wait_for(gateway, "envoy", lambda: get(ready)[0] == 200)
+
+
+def _wait_for(gateway: Gateway, name: str, condition: Callable[[], bool]) -> None:
+    """A process that ends instead of getting ready fails the test at once, with its last words."""
+    process, log = gateway.processes[name], gateway.directory / f"{name}.log"
+    wait_until(lambda: process.poll() is not None or condition(), what=name)
+    assert process.poll() is None, f"{name} ended: {log.read_text()[-2000:]}"
 
 
 def _spawn(gateway: Gateway, name: str, command: list[str]) -> None:
     with (gateway.directory / f"{name}.log").open("wb") as log:
-        gateway.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(5)
+        gateway.processes[name] = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "TMPDIR": str(gateway.directory)}
+        )
