@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import shutil
 import signal
 import tempfile
@@ -16,6 +17,8 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from extproc.clients.sources import fetched_credentials, require_package, source_of
+from extproc.clients.tokens import Surroundings, TokenKeeper
 from extproc.config.model import Gateway
 from extproc.config.redacted import redacted_view
 from extproc.config.source import Source
@@ -25,6 +28,7 @@ from extproc.genai.prices import PriceBook
 from extproc.genai.tokenizer import Tokenizers
 from extproc.pipeline.processor import Processor
 from extproc.pipeline.snapshot import Snapshot
+from extproc.policy.credentials import NO_TOKENS, Tokens
 from extproc.server.admin import build_admin
 from extproc.server.current import Current
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
@@ -58,7 +62,10 @@ class ServeOptions:
         return [*shared, "--config", str(self.config)] if self.config is not None else shared
 
 
-def compile_snapshot(gateway: Gateway) -> Snapshot:
+def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS) -> Snapshot:
+    """Raises ConfigError. Without `tokens` the snapshot is good for a check only, where credentials are fetched."""
+    for credential, backend in fetched_credentials(gateway).items():
+        require_package(credential, backend)
     overrides = {
         (price.provider, price.model): Rates(
             input=price.input,
@@ -68,20 +75,26 @@ def compile_snapshot(gateway: Gateway) -> Snapshot:
         )
         for price in gateway.prices
     }
-    return Snapshot(gateway, PriceBook(overrides))
+    return Snapshot(gateway, PriceBook(overrides), tokens)
 
 
-def build_worker(config: Path | None, socket: Path, status_fd: int, grace_seconds: float) -> Any:
+def build_worker(
+    config: Path | None, last_good: Path | None, socket: Path, status_fd: int, grace_seconds: float
+) -> Any:
+    """`last_good` is where the supervisor keeps the last document that was good."""
     # gRPC is imported in workers only: the supervisor stays small.
     from extproc.server.worker import Worker, WorkerOptions
 
     source = Source(config, os.environ)
-    current = Current(source.read, compile_snapshot)
+    read_last_good = Source(last_good, os.environ).read if last_good is not None else None
     metrics = Metrics(CollectorRegistry())
+    surroundings = Surroundings(time.time, asyncio.sleep, random.random)
+    keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
+    current = Current(source.read, partial(compile_snapshot, tokens=keeper), read_last_good)
     tokenizers = Tokenizers()
     asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
     processor = Processor(worker=str(socket), clock=SystemClock(), counter=tokenizers, recorder=metrics)
-    return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, metrics)
+    return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, metrics)
 
 
 def _log_failure(preloading: "asyncio.Future[None]") -> None:
@@ -96,9 +109,14 @@ class Serving:
         self._options = options
         self._source = Source(options.config, os.environ)
         self._gateway = self._source.read()
-        self._multiproc_dir = Path(tempfile.mkdtemp(prefix="llm-extproc-metrics-"))
+        self._private_dir = Path(tempfile.mkdtemp(prefix="llm-extproc-"))  # for this user alone
+        self._last_good = self._private_dir / "gateway.yaml"
+        self._last_good.write_text(self._source.last_good, encoding="utf-8")
+        self._multiproc_dir = self._private_dir / "metrics"
+        self._multiproc_dir.mkdir()
         self._registry = CollectorRegistry()
-        command = partial(worker_command, options.worker_arguments(), options.socket_dir)
+        arguments = [*options.worker_arguments(), "--last-good", str(self._last_good)]
+        command = partial(worker_command, arguments, options.socket_dir)
         environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._multiproc_dir)}
         self.supervisor = Supervisor(
             SupervisorOptions(options.workers, options.grace_seconds, command, environment),
@@ -121,7 +139,7 @@ class Serving:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
             await runner.cleanup()
-            shutil.rmtree(self._multiproc_dir, ignore_errors=True)
+            shutil.rmtree(self._private_dir, ignore_errors=True)
 
     async def _start_admin(self) -> web.AppRunner:
         app = build_admin(
@@ -137,15 +155,15 @@ class Serving:
         return runner
 
     def _reload(self) -> None:
-        """A bad document is named here and goes no further: the workers keep the one they have."""
+        """The workers read the document too, name what is wrong with it, and keep the one they have."""
         try:
             gateway = self._source.read()
             compile_snapshot(gateway)
-        except ConfigError as error:
-            fields = {"error": str(error), "version_kept": self._gateway.version}
-            _log.error("configuration rejected", extra={"fields": fields})
-            return
-        self._gateway = gateway
+        except ConfigError:
+            pass
+        else:
+            self._gateway = gateway
+            self._last_good.write_text(self._source.last_good, encoding="utf-8")
         self.supervisor.reload()
 
 

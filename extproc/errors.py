@@ -113,6 +113,14 @@ class NoBackendAvailable(GatewayError):
     code = "no_backend_available"
 
 
+class CredentialUnavailable(GatewayError):
+    """What a provider would know the gateway by could not be fetched yet, or has expired: 503."""
+
+    status = 503
+    type = "api_error"
+    code = "credential_unavailable"
+
+
 class InternalError(GatewayError):
     """A defect of ours: 500. The message never carries detail; the log does."""
 

@@ -2,14 +2,41 @@
 
 from collections.abc import Iterator
 
+from extproc.config.backend_credentials import CredentialReader
 from extproc.config.credentials import SecretReader
 from extproc.config.document import BackendEntry
 from extproc.config.mistakes import Mistakes
-from extproc.config.model import Backend, Schema, Secret
-from extproc.config.providers import ADDRESSES, BASE_PATH_OF_SCHEMA, PROVIDER_OF_SCHEMA, Address
+from extproc.config.model import Backend, Schema
+from extproc.config.providers import (
+    BASE_PATH_OF_SCHEMA,
+    PROVIDER_OF_SCHEMA,
+    WITH_API_VERSION,
+    WITH_PROJECT,
+    WITH_PROMPT_CACHING,
+    WITH_REGION,
+    Address,
+    addresses,
+)
 
 _MOST_PORT = 65535
-_CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+_CREDENTIAL_HEADERS = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+    }
+)
+_FIELDS_OF_SCHEMAS = {
+    "api_version": WITH_API_VERSION,
+    "region": WITH_REGION,
+    "project": WITH_PROJECT,
+    "prompt_caching": WITH_PROMPT_CACHING,
+}
+_REQUIRED = ("region", "project")
 _RESERVED_HEADERS = frozenset(
     {
         "host",
@@ -31,11 +58,12 @@ _RESERVED_PREFIXES = ("x-llm-", "x-envoy-")
 def build_backend(entry: BackendEntry, path: str, secrets: SecretReader, mistakes: Mistakes) -> Backend | None:
     """The backend of an entry; None when `mistakes` has why there is none. `path` is where the entry stands."""
     provider = entry.provider or PROVIDER_OF_SCHEMA[entry.schema]
+    _check_fields(entry, path, mistakes)
     address = _address(entry, provider, path, mistakes)
-    credential = secrets.read(entry.credential, f"{path}.credential") if entry.credential is not None else None
+    credential = None
+    if entry.credential is not None:
+        credential = CredentialReader(secrets, mistakes).read(entry.credential, entry.schema, f"{path}.credential")
     headers = tuple(_headers(entry, f"{path}.headers", secrets, mistakes))
-    if entry.api_version is not None and entry.schema is Schema.OPENAI:
-        mistakes.add(f"{path}.api_version", "has no meaning for the schema openai")
     if mistakes.touches(path) or address is None:
         return None
     return Backend(
@@ -45,22 +73,45 @@ def build_backend(entry: BackendEntry, path: str, secrets: SecretReader, mistake
         schema=entry.schema,
         authority=address.authority,
         base_path=address.base_path,
-        credential=Secret(credential) if credential is not None else None,
+        credential=credential,
         api_version=entry.api_version,
+        region=entry.region,
+        project=entry.project,
         headers=headers,
         unsupported=entry.unsupported,
         max_tokens_default=entry.max_tokens_default,
+        cache_system=entry.prompt_caching is not None and entry.prompt_caching.system,
+        cache_tools=entry.prompt_caching is not None and entry.prompt_caching.tools,
     )
 
 
+def _check_fields(entry: BackendEntry, path: str, mistakes: Mistakes) -> None:
+    """Fields that the format has no use for, and those that it cannot do without."""
+    required = () if _is_express(entry) else _REQUIRED
+    for name, schemas in _FIELDS_OF_SCHEMAS.items():
+        given, known = getattr(entry, name) is not None, entry.schema in schemas
+        if given and not known:
+            mistakes.add(f"{path}.{name}", f"has no meaning for the schema {entry.schema.value}")
+        elif known and not given and name in required:
+            mistakes.add(path, f"the field {name!r} is missing, and the schema {entry.schema.value} needs it")
+
+
+def _is_express(entry: BackendEntry) -> bool:
+    """Vertex AI's express mode: a key stands for the project, and there is one location."""
+    return entry.schema is Schema.VERTEX and entry.credential is not None and entry.credential.gcp is None
+
+
 def _address(entry: BackendEntry, provider: str, path: str, mistakes: Mistakes) -> Address | None:
-    known = ADDRESSES[entry.schema].get(provider)
+    well_known = addresses(entry.schema, "global" if _is_express(entry) and not entry.region else entry.region)
+    known = well_known.get(provider)
     if entry.authority is not None:
         _check_port(entry.authority, f"{path}.authority", mistakes)
         known = Address(entry.authority, BASE_PATH_OF_SCHEMA[entry.schema])
+    if known is None and not well_known and entry.schema in WITH_REGION:
+        return None  # the mistake is the region's
     if known is None:
         message = f"'authority' is missing, and the provider {provider!r} has no well-known one"
-        mistakes.add(path, message, wrong=provider, names=ADDRESSES[entry.schema])
+        mistakes.add(path, message, wrong=provider, names=well_known)
         return None
     return known if entry.base_path is None else Address(known.authority, entry.base_path.rstrip("/"))
 

@@ -7,6 +7,7 @@ from extproc.config.document import HEADER_VALUE, SecretSource
 from extproc.config.mistakes import Mistakes
 
 MOST_SECRET_CHARACTERS = 8192
+_MOST_DOCUMENT_CHARACTERS = 65536
 
 
 class SecretReader:
@@ -30,6 +31,14 @@ class SecretReader:
             self._mistakes.add(path, "the secret must be one line of visible ASCII of at most 8192 characters")
             return None
         return secret
+
+    def read_document(self, source: SecretSource, path: str) -> str | None:
+        """A secret of many lines, such as a key file, as it is; None where that is a mistake."""
+        text = self._text(source, path)
+        if text is not None and len(text) > _MOST_DOCUMENT_CHARACTERS:
+            self._mistakes.add(path, f"is longer than {_MOST_DOCUMENT_CHARACTERS} characters")
+            return None
+        return text
 
     def _text(self, source: SecretSource, path: str) -> str | None:
         if source.env is not None:

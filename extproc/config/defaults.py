@@ -122,7 +122,7 @@ def _cluster(name: str, place: Place, trusted_ca: str) -> dict[str, Any]:
     """A name that does not resolve leaves a cluster without hosts, which Envoy does not retry elsewhere. The second
     endpoint refuses connections, which it does."""
     resolution = {"type": "STATIC"} if place.is_ip else {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
-    endpoints = [{"lb_endpoints": [_endpoint(place.host, place.port)]}]
+    endpoints: list[dict[str, Any]] = [{"lb_endpoints": [_endpoint(place.host, place.port)]}]
     if not place.is_ip:
         endpoints.append({"priority": 1, "lb_endpoints": [_endpoint("127.0.0.1", 1)]})
     cluster: dict[str, Any] = {

@@ -4,6 +4,7 @@ The loader checks documents against these types and the JSON Schema is made of t
 what the value must be, for the schema's reader and in the loader's messages alike.
 """
 
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
@@ -57,6 +58,55 @@ BasePath = Annotated[
 ]
 ApiVersion = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$", description="an API version, such as 2024-10-21 or v1")
+]
+Region = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9]{0,31}(-[a-z0-9]{1,31}){0,4}$",
+        description="a region such as us-east-1 or europe-west4, or a location such as global",
+    ),
+]
+Project = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$",
+        description="the id or the number of a Google Cloud project",
+    ),
+]
+Profile = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@/+-]{0,127}$",
+        description="the name of a profile, 1 to 128 letters, digits and '_.@/+-'",
+    ),
+]
+ServiceAccount = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.@_-]{0,253}$",
+        description="the e-mail address of a service account, or default",
+    ),
+]
+DirectoryId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$", description="an id of Microsoft Entra: a UUID or a domain"),
+]
+Scope = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z]{1,16}://[!-~]{1,240}/\.default$",
+        description="a scope that ends in /.default, such as https://cognitiveservices.azure.com/.default",
+    ),
+]
+ResourceName = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,512}$", description="a name or path of 1 to 512 characters without spaces")
+]
+ServerUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://" + AUTHORITY[1:],
+        description="a URL with http or https and a host, and no path (https://vault.example.com:8200)",
+    ),
 ]
 HeaderName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", description="the name of an HTTP header")
@@ -132,11 +182,124 @@ class SecretSource(_Mapping, frozen=True):
     value: str | None = None
 
 
+class AwsSigner(StrEnum):
+    """Who signs requests to AWS, where it is not the gateway."""
+
+    ENVOY = "envoy"
+
+
+class AwsFileEntry(_Mapping, frozen=True):
+    """A profile of a shared credentials file of AWS (`aws_access_key_id = …`). Read again when it changes."""
+
+    file: FilePath
+    profile: Profile = "default"
+
+
+class AwsChainEntry(_Mapping, frozen=True):
+    """Where AWS's SDK looks: environment, profile, web identity, container, instance. Needs the extra `aws`."""
+
+    profile: Profile | None = None
+
+
+class AwsEntry(_Mapping, frozen=True):
+    """A credential of AWS: an access key, its file, or the SDK's chain; or Envoy signs by itself.
+
+    `access_key_id` comes with `secret_access_key`, and with `session_token` where the key is temporary. `signer: envoy`
+    is for clusters with the filter `envoy.filters.http.aws_request_signing`.
+    """
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("access_key_id", "shared_credentials", "chain", "signer")
+
+    access_key_id: SecretSource | None = None
+    secret_access_key: SecretSource | None = None
+    session_token: SecretSource | None = None
+    shared_credentials: AwsFileEntry | None = None
+    chain: AwsChainEntry | None = None
+    signer: AwsSigner | None = None
+
+
+class GcpMetadataEntry(_Mapping, frozen=True):
+    """A service account that the metadata server knows."""
+
+    account: ServiceAccount = "default"
+
+
+class GcpEntry(_Mapping, frozen=True):
+    """Where Google's tokens come from: a service account's key file, a workload-identity file, the metadata server."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("service_account", "workload_identity", "metadata")
+
+    service_account: SecretSource | None = None
+    workload_identity: SecretSource | None = None
+    metadata: GcpMetadataEntry | None = None
+
+
+class ManagedIdentityEntry(_Mapping, frozen=True):
+    """An identity of the Azure machine; `client_id` says which, where it has several."""
+
+    client_id: DirectoryId | None = None
+
+
+class EntraEntry(_Mapping, frozen=True):
+    """Where Microsoft Entra's tokens come from: an application with a secret or a federated token, or the machine.
+
+    An application has `tenant_id` and `client_id`. `login` is the cloud's host for tokens.
+    """
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("client_secret", "federated_token_file", "managed_identity")
+
+    tenant_id: DirectoryId | None = None
+    client_id: DirectoryId | None = None
+    client_secret: SecretSource | None = None
+    federated_token_file: FilePath | None = None
+    managed_identity: ManagedIdentityEntry | None = None
+    scope: Scope = "https://cognitiveservices.azure.com/.default"
+    login: Authority = "login.microsoftonline.com"
+
+
+class AwsSecretEntry(_Mapping, frozen=True):
+    """A secret in AWS Secrets Manager; `field` where it is a JSON object. Needs the extra `aws`."""
+
+    id: ResourceName
+    region: Region
+    field: ResourceName | None = None
+
+
+class VaultEntry(_Mapping, frozen=True):
+    """A field of a secret in Vault's key-value store, version 2. Needs the extra `vault`."""
+
+    address: ServerUrl
+    path: ResourceName
+    field: ResourceName
+    token: SecretSource
+    mount: ResourceName = "secret"
+    namespace: ResourceName | None = None
+
+
+class CredentialEntry(SecretSource, frozen=True):
+    """What a provider knows the gateway by: a key, or what is exchanged for one in the background."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = (*SecretSource.exactly_one, "aws", "gcp", "entra", "aws_secret", "vault")
+
+    aws: AwsEntry | None = None
+    gcp: GcpEntry | None = None
+    entra: EntraEntry | None = None
+    aws_secret: AwsSecretEntry | None = None
+    vault: VaultEntry | None = None
+
+
+class PromptCachingEntry(_Mapping, frozen=True):
+    """Up to the end of which parts the provider is asked to cache a prompt, where the caller says nothing of it."""
+
+    system: bool = False
+    tools: bool = False
+
+
 class BackendEntry(_Mapping, frozen=True):
     """A place that answers requests: an Envoy cluster, the provider behind it, its wire format and the credential.
 
     `cluster` is the backend's name unless given. `provider` (an OpenTelemetry `gen_ai.provider.name`) and `base_path`
-    follow from `schema`, `authority` from a well-known provider.
+    follow from `schema`, `authority` from a well-known provider. `region` and `project` are for AWS and Google Cloud.
     """
 
     name: Name
@@ -145,8 +308,11 @@ class BackendEntry(_Mapping, frozen=True):
     provider: Name | None = None
     authority: Authority | None = None
     base_path: BasePath | None = None
-    credential: SecretSource | None = None
+    credential: CredentialEntry | None = None
     api_version: ApiVersion | None = None
+    region: Region | None = None
+    project: Project | None = None
+    prompt_caching: PromptCachingEntry | None = None
     headers: dict[HeaderName, HeaderValue | SecretSource] = {}
     unsupported: Unsupported = Unsupported.ERROR
     max_tokens_default: Tokens = 4096

@@ -24,9 +24,10 @@ from extproc.config.document import (
     PriceEntry,
 )
 from extproc.config.mistakes import Mistakes
-from extproc.config.model import Backend, Gateway, Key, Model, Schema
+from extproc.config.model import Backend, Gateway, Key, Model
 from extproc.config.parts import Parts
 from extproc.config.prices import build_prices
+from extproc.config.providers import SPEAKS_OPENAI
 from extproc.config.virtual_keys import build_key
 
 _VERSION_DIGITS = 12
@@ -102,7 +103,7 @@ class _Builder:
     def _passthrough(self, backends: BackendNames) -> Backend | None:
         name = self._parts.text("passthrough")
         backend = backends.find(name, "passthrough", self._mistakes) if name is not None else None
-        if backend is not None and backend.schema is Schema.ANTHROPIC:
+        if backend is not None and backend.schema not in SPEAKS_OPENAI:
             self._mistakes.add("passthrough", f"the backend {backend.name!r} does not speak OpenAI's format")
         return backend
 

@@ -64,12 +64,108 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsKeys:
+    """An access key of AWS. `session_token` comes with a temporary one."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: Secret
+    session_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsChain:
+    """Where AWS's own SDK looks, in its order: environment, profile, web identity, container, instance.
+
+    `profile` is a section of its configuration files; None for the one that the environment names.
+    """
+
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsByEnvoy:
+    """Envoy signs, by its `aws_request_signing` filter; the gateway sends nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GcpAccount:
+    """A JSON file of Google's: a service account's key, or how another identity is exchanged for a token."""
+
+    document: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class GcpMetadata:
+    """A service account of the machine or pod that the gateway runs on."""
+
+    account: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedToken:
+    """A file with a token of another issuer, which is replaced before that token expires."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntraApplication:
+    """An application of Microsoft Entra, and how it proves itself. `login` is a URL without a path."""
+
+    tenant_id: str
+    client_id: str
+    proof: Secret | FederatedToken
+    scope: str
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntraManagedIdentity:
+    """An identity of the Azure machine that the gateway runs on; `client_id` says which, where it has several."""
+
+    client_id: str | None
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSecret:
+    """A secret in AWS Secrets Manager, read with what `AwsChain` finds; `field` where it is a JSON object."""
+
+    secret_id: str
+    region: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSecret:
+    """A field of a secret in Vault's key-value store, version 2. `address` is a URL."""
+
+    address: str
+    mount: str
+    path: str
+    field: str
+    token: Secret
+    namespace: str | None = None
+
+
+FetchedCredential = (
+    AwsChain | GcpAccount | GcpMetadata | EntraApplication | EntraManagedIdentity | AwsSecret | VaultSecret
+)
+"""What is exchanged for a token, a key or a secret, over the network and again from time to time."""
+
+Credential = Secret | AwsKeys | AwsByEnvoy | FetchedCredential
+"""What a provider knows the gateway by. A bare `Secret` is a key, sent as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """A place that answers requests: an Envoy cluster, the provider behind it, its wire format and our credential.
 
     `provider` is an OpenTelemetry `gen_ai.provider.name`; `authority` the `:authority` the provider expects;
     `base_path` what precedes the format's own paths (`/v1` for api.openai.com). `api_version` is Azure's query
-    parameter or Anthropic's header. `region` is AWS's region or Vertex's location, `project` Google Cloud's. `headers` are sent as they are, their names are in lower case.
+    parameter or Anthropic's version. `region` is AWS's region or Vertex AI's location, `project` Google Cloud's.
+    `headers` are sent as they are, their names are in lower case. `cache_system` and `cache_tools` say that the
+    provider is to be asked to cache the prompt up to the end of that part.
     """
 
     name: str
@@ -78,13 +174,15 @@ class Backend:
     schema: Schema
     authority: str
     base_path: str = ""
-    credential: Secret | None = None
+    credential: Credential | None = None
     api_version: str | None = None
     region: str | None = None
     project: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold secrets
     unsupported: Unsupported = Unsupported.ERROR
     max_tokens_default: int = 4096
+    cache_system: bool = False
+    cache_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from extproc.config.mistakes import Mistakes
 
 _KINDS: dict[type[inspect.Type], tuple[str, tuple[type, ...]]] = {
     inspect.NoneType: ("nothing", (type(None),)),
+    inspect.BoolType: ("true or false", (bool,)),
     inspect.IntType: ("a whole number", (int,)),
     inspect.FloatType: ("a number", (float, int)),
     inspect.StrType: ("text", (str,)),

@@ -13,7 +13,8 @@ from extproc.errors import ConfigError
 class Source:
     """Reads the document at `path`, or the default for this environment when `path` is None.
 
-    It remembers which secret files the document named, so that `fingerprint` changes when any of them does.
+    It remembers which secret files the document named, so that `fingerprint` changes when any of them does, and
+    `last_good` is the text of the last document that was good.
     """
 
     def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
@@ -21,6 +22,7 @@ class Source:
         self._path = path
         self._environ = environ
         self._secret_files: tuple[str, ...] = ()
+        self.last_good = ""
 
     def read(self) -> Gateway:
         """Raises ConfigError."""
@@ -31,9 +33,12 @@ class Source:
             return Path(path).read_bytes()
 
         try:
-            return load(self._text(), self.name, self._environ, read_file)
+            text = self._text()
+            gateway = load(text, self.name, self._environ, read_file)
         finally:
             self._secret_files = tuple(named)
+        self.last_good = text
+        return gateway
 
     def fingerprint(self) -> str:
         """A digest of the document and its secret files as they are now; a file that is not there counts as empty."""

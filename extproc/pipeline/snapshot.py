@@ -12,7 +12,14 @@ from extproc.exchange.actions import HeaderList
 from extproc.genai.prices import ModelPrice, PriceBook
 from extproc.policy.authenticate import Authenticator
 from extproc.policy.authorize import may_use
-from extproc.policy.credentials import headers_to_remove, headers_to_set
+from extproc.policy.credentials import (
+    NO_TOKENS,
+    LiveCredential,
+    Tokens,
+    headers_to_remove,
+    headers_to_set,
+    live_credential,
+)
 from extproc.translator import registry
 from extproc.translator.base import Call, Translator
 
@@ -22,11 +29,15 @@ _MOST_EXPANDED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One attempt's destination: the target, and the headers that every request to it sets and removes."""
+    """One attempt's destination: the target, and the headers that every request to it sets and removes.
+
+    `credential` adds those that are not the same for every request; None where none are.
+    """
 
     target: Target
     set_headers: HeaderList
     remove_headers: tuple[str, ...]
+    credential: LiveCredential | None
     price: ModelPrice | None
 
     @property
@@ -34,7 +45,7 @@ class Leg:
         return self.target.backend
 
     def translator(self, endpoint: Endpoint) -> Translator | None:
-        return registry.find(endpoint, self.target.backend.schema)
+        return registry.find(endpoint, self.target.backend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +59,15 @@ class Chain:
 class Snapshot:
     """A document ready to serve. An exchange keeps the snapshot it began with."""
 
-    def __init__(self, gateway: Gateway, prices: PriceBook) -> None:
-        """Raises ConfigError for a model without a price where the document denies such models."""
+    def __init__(self, gateway: Gateway, prices: PriceBook, tokens: Tokens = NO_TOKENS) -> None:
+        """`tokens` has what is fetched for backends; without it those are not to be served from.
+
+        Raises ConfigError for a model without a price where the document denies such models.
+        """
         self.gateway = gateway
         self.authenticator = Authenticator(gateway.key_salt, gateway.keys)
         self._prices = prices
+        self._tokens = tokens
         self._exact = {
             model.name: Chain(model.name, self._compile(model.targets))
             for model in gateway.models
@@ -127,6 +142,7 @@ class Snapshot:
                 target,
                 headers_to_set(target.backend),
                 headers_to_remove(target.backend, chain),
+                live_credential(target.backend, self._tokens),
                 self._prices.find(target.backend.provider, target.model) if target.model else None,
             )
             for target in targets

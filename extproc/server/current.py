@@ -11,23 +11,44 @@ _log = logging.getLogger(__name__)
 
 
 class Current:
-    """Holds the snapshot that new exchanges begin with. Raises ConfigError when the first document is bad."""
+    """Holds the snapshot that new exchanges begin with."""
 
-    def __init__(self, read: Callable[[], Gateway], compile_: Callable[[Gateway], Snapshot]) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Gateway],
+        compile_: Callable[[Gateway], Snapshot],
+        read_last_good: Callable[[], Gateway] | None = None,
+    ) -> None:
+        """`read_last_good` gives the document that was in force when this worker's forerunner died.
+
+        Raises ConfigError when the first document is bad, and there is no last good one.
+        """
         self._read = read
         self._compile = compile_
-        self._snapshot = compile_(read())
+        self._snapshot = self._first(read_last_good)
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
-    def reload(self) -> bool:
-        """Reads the document again; a bad one leaves the last good one in force. Whether it was good."""
+    def read_again(self) -> Snapshot | None:
+        """The document as it is now; None for a bad one, which leaves the last good one in force."""
         try:
-            self._snapshot = self._compile(self._read())
+            return self._compile(self._read())
         except ConfigError as error:
             fields = {"error": str(error), "version_kept": self._snapshot.version}
             _log.error("configuration rejected", extra={"fields": fields})
-            return False
-        _log.info("configuration loaded", extra={"fields": {"version": self._snapshot.version}})
-        return True
+            return None
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """New exchanges begin with this one from now on."""
+        self._snapshot = snapshot
+        _log.info("configuration loaded", extra={"fields": {"version": snapshot.version}})
+
+    def _first(self, read_last_good: Callable[[], Gateway] | None) -> Snapshot:
+        try:
+            return self._compile(self._read())
+        except ConfigError as error:
+            if read_last_good is None:
+                raise
+            _log.error("configuration rejected", extra={"fields": {"error": str(error)}})
+            return self._compile(read_last_good())

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from extproc.clients.sources import fetched_credentials
+from extproc.clients.tokens import TokenKeeper
 from extproc.pipeline.processor import Processor
 from extproc.server.current import Current
 from extproc.server.exchanges import Exchanges
@@ -23,6 +25,7 @@ from extproc.server.servicer import Gauges, Servicer
 
 _log = logging.getLogger(__name__)
 _NOTICE_SECONDS = 2.5  # a little more than Envoy's health-check interval
+_TOKEN_PATIENCE_SECONDS = 5.0  # how long a document waits for its credentials before it is served from without them
 
 
 class WorkerMetrics(Gauges, Protocol):
@@ -41,14 +44,24 @@ class WorkerOptions:
 
 
 class Worker:
-    def __init__(self, options: WorkerOptions, current: Current, processor: Processor, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self,
+        options: WorkerOptions,
+        current: Current,
+        processor: Processor,
+        keeper: TokenKeeper,
+        metrics: WorkerMetrics,
+    ) -> None:
         self._options = options
         self._current = current
+        self._keeper = keeper
         self._metrics = metrics
         self._exchanges = Exchanges()
         servicer = Servicer(processor, current.snapshot, self._exchanges, lambda: secrets.token_hex(16), metrics)
         self._listener = Listener(options.socket, servicer.handler())
         self._stop = asyncio.Event()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._one_document = asyncio.Lock()
         self._orphaned = False
 
     async def run(self) -> None:
@@ -58,6 +71,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # the terminal sends it to all; the supervisor decides
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_reader(sys.stdin.fileno(), self._on_orphaned)
+        await self._keeper.prepare(fetched_credentials(self._current.snapshot().gateway), _TOKEN_PATIENCE_SECONDS)
         await self._listener.start()
         self._metrics.config_loaded(time.time())
         self._tell("ready")
@@ -65,14 +79,28 @@ class Worker:
         self._tell("draining")
         grace = 0.0 if self._orphaned else self._options.grace_seconds
         await self._listener.drain(0.0 if self._orphaned else _NOTICE_SECONDS, grace)
+        await self._keeper.close()
         _log.info("worker stopped", extra={"fields": {"exchanges_left": len(self._exchanges)}})
 
     def _reload(self) -> None:
-        if self._current.reload():
-            self._metrics.config_loaded(time.time())
-        else:
-            self._metrics.config_rejected()
-        self._tell("ready")
+        task = asyncio.create_task(self._load())
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    async def _load(self) -> None:
+        """Takes a new document into force as soon as what it needs was fetched; one after the other."""
+        async with self._one_document:
+            snapshot = self._current.read_again()
+            if snapshot is None:
+                self._metrics.config_rejected()
+            else:
+                credentials = fetched_credentials(snapshot.gateway)
+                await self._keeper.prepare(credentials, _TOKEN_PATIENCE_SECONDS)
+                self._current.replace(snapshot)
+                self._keeper.keep_only(credentials)
+                self._metrics.config_loaded(time.time())
+            if not self._stop.is_set():
+                self._tell("ready")
 
     def _on_orphaned(self) -> None:
         """The supervisor holds the other end of our standard input; it never writes."""

@@ -118,6 +118,9 @@ class Families:
 
     def _describe_process(self) -> None:
         self.open_exchanges = self._gauge("llm_gateway_open_exchanges", "Exchanges under way.", "livesum")
+        self.credential_renewals = self._counter(
+            "llm_gateway_credential_renewals_total", "Tokens and keys fetched, or not.", ("backend", "outcome")
+        )
         self.internal_errors = self._counter("llm_gateway_internal_errors_total", "Defects met.", ())
         self.config_ok = self._gauge("llm_gateway_config_last_reload_successful", "1: in force.", "livemin")
         self.config_time = self._gauge(

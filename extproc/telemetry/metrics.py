@@ -137,6 +137,14 @@ class Metrics:
         """An exception that is a defect of ours was met."""
         self._families.internal_errors.inc()
 
+    def credential_renewed(self, backend: str) -> None:
+        """What the backend's provider knows the gateway by was fetched anew."""
+        self._families.credential_renewals.labels(backend, "renewed").inc()
+
+    def credential_not_renewed(self, backend: str) -> None:
+        """It could not be fetched."""
+        self._families.credential_renewals.labels(backend, "failed").inc()
+
     def config_loaded(self, now: float) -> None:
         """A configuration document came into force at `now`, Unix time in seconds."""
         self._families.config_ok.set(1)

@@ -152,13 +152,30 @@ def test_an_azure_api_version() -> None:
     assert default({**AZURE, "OPENAI_API_VERSION": "2024-10-21"}).backends[0].api_version == "2024-10-21"
 
 
+def test_a_name_that_does_not_resolve_leaves_a_host_that_refuses_connections() -> None:
+    (cluster,) = default_clusters({"OPENAI_API_KEY": "k"})
+    first, second = cluster["load_assignment"]["endpoints"]
+    assert (cluster["type"], cluster["dns_lookup_family"], "priority" in first) == ("STRICT_DNS", "V4_PREFERRED", False)
+    assert second == {
+        "priority": 1,
+        "lb_endpoints": [
+            {
+                "endpoint": {
+                    "hostname": "127.0.0.1",
+                    "address": {"socket_address": {"address": "127.0.0.1", "port_value": 1}},
+                }
+            }
+        ],
+    }
+
+
 def test_a_local_server_needs_no_key_and_no_tls() -> None:
     environ = {"OPENAI_BASE_URL": "http://localhost:11434/v1/"}
     assert default(environ).backends == (
         Backend("openai", "openai", "openai", Schema.OPENAI, "localhost:11434", "/v1"),
     )
     (cluster,) = default_clusters(environ)
-    assert (cluster["type"], address(cluster)) == ("LOGICAL_DNS", ("localhost", 11434))
+    assert (cluster["type"], address(cluster)) == ("STRICT_DNS", ("localhost", 11434))
     assert "transport_socket" not in cluster
 
 

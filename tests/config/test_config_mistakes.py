@@ -33,6 +33,11 @@ def price(fields: str) -> str:
 
 NAME = "must be a name of 1 to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit"
 LABEL = "must be 1 to 64 letters, digits, '.', '_', '-', '@' and '/' that begin with a letter or digit"
+SCHEMAS = (
+    "must be one of openai, openai_responses, azure_openai, anthropic, anthropic_bedrock, anthropic_vertex, "
+    "gemini, vertex, bedrock, cohere, mistral"
+)
+CHOICE = "must have exactly one of env, file, value, aws, gcp, entra, aws_secret, vault"
 AUTHORITY = "must be a host, with a port or without, and neither scheme nor path (api.openai.com, 127.0.0.1:11434)"
 BASE_PATH = "must be a path that begins with '/' and has no empty or dot segments, query or fragment; '' for none"
 HEADER = "must be the value of an HTTP header: visible ASCII, at most 8192 characters, no line breaks"
@@ -86,7 +91,7 @@ MISTAKES = {
     ),
     "unknown schema": (
         changed(BACKEND, "    schema: opnai\n"),
-        "gateway.yaml:4: backends[0].schema: must be one of openai, azure_openai, anthropic (did you mean 'openai'?)",
+        f"gateway.yaml:4: backends[0].schema: {SCHEMAS} (did you mean 'openai'?)",
     ),
     "unfit backend name": (
         changed(BACKEND, BACKEND + "  - {name: 'open ai', schema: openai}\n"),
@@ -178,11 +183,11 @@ MISTAKES = {
     ),
     "credential from nowhere": (
         backend("credential: {}"),
-        "gateway.yaml:5: backends[0].credential: must have exactly one of env, file, value",
+        f"gateway.yaml:5: backends[0].credential: {CHOICE}",
     ),
     "credential from two places": (
         backend("credential: {env: A, file: /a}"),
-        "gateway.yaml:5: backends[0].credential: must have exactly one of env, file, value",
+        f"gateway.yaml:5: backends[0].credential: {CHOICE}",
     ),
     "secret in place of a variable": (
         backend("credential: {env: sk-live-1}"),
@@ -367,7 +372,7 @@ keys:
     with pytest.raises(ConfigErrors) as caught:
         loaded(text)
     assert str(caught.value).splitlines() == [
-        "gateway.yaml:3: backends[0].schema: must be one of openai, azure_openai, anthropic (did you mean 'openai'?)",
+        f"gateway.yaml:3: backends[0].schema: {SCHEMAS} (did you mean 'openai'?)",
         "gateway.yaml:4: backends[1].credential.env: the environment variable OTHER_KEY is not set",
         "gateway.yaml:6: models[0].targets[1]: there is no backend 'othr' (did you mean 'other'?)",
         "gateway.yaml:7: models[1].target: there is no such field (did you mean 'targets'?)",

@@ -51,7 +51,19 @@ def test_every_reference_leads_somewhere() -> None:
 
 def test_limits_and_words_are_those_of_the_loader() -> None:
     definitions = gateway_schema()["$defs"]
-    assert definitions["Schema"]["enum"] == ["anthropic", "azure_openai", "openai"]
+    assert definitions["Schema"]["enum"] == [
+        "anthropic",
+        "anthropic_bedrock",
+        "anthropic_vertex",
+        "azure_openai",
+        "bedrock",
+        "cohere",
+        "gemini",
+        "mistral",
+        "openai",
+        "openai_responses",
+        "vertex",
+    ]
     size = definitions["LimitsSection"]["properties"]["max_request_bytes"]
     assert (size["minimum"], size["maximum"], size["default"]) == (1024, 268435456, 33554432)
 
@@ -62,6 +74,18 @@ def test_fields_that_exclude_each_other() -> None:
         {"required": ["env"]},
         {"required": ["file"]},
         {"required": ["value"]},
+    ]
+    assert definitions["CredentialEntry"]["oneOf"][3:] == [
+        {"required": ["aws"]},
+        {"required": ["gcp"]},
+        {"required": ["entra"]},
+        {"required": ["aws_secret"]},
+        {"required": ["vault"]},
+    ]
+    assert definitions["GcpEntry"]["oneOf"] == [
+        {"required": ["service_account"]},
+        {"required": ["workload_identity"]},
+        {"required": ["metadata"]},
     ]
     assert definitions["KeyEntry"]["oneOf"] == [{"required": ["digest"]}, {"required": ["secret"]}]
 

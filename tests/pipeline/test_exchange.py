@@ -9,6 +9,7 @@ import pytest
 from extproc.config.model import Model, Target, UnknownPrice, UsageExtraction
 from extproc.errors import (
     ConfigError,
+    CredentialUnavailable,
     GatewayError,
     InvalidRequest,
     NoBackendAvailable,
@@ -298,15 +299,18 @@ def test_a_repeated_attempt_is_given_the_callers_body_again(begin: Begin) -> Non
     assert exchange.attempt(Attempt("openai-cluster", 2)).body == body().body
 
 
-def test_a_fallback_that_cannot_serve_says_so(begin: Begin) -> None:
-    exchange, _ = admitted(begin, model="smart", n=2)
-    with pytest.raises(NoBackendAvailable) as caught:
-        exchange.attempt(Attempt("anthropic-cluster", 2))
-    assert caught.value.message.startswith("The first provider failed, and the fallback cannot serve this request: ")
-    exchange.refuse(caught.value)
-    with pytest.raises(NoBackendAvailable) as again:
-        exchange.response_headers(answered(503, attempt=2, details="no_backend_available"))
-    assert again.value is caught.value
+def test_a_target_that_cannot_express_the_request_is_no_fallback(begin: Begin) -> None:
+    _, action = admitted(begin, model="smart", n=2)
+    assert action.clusters == ("openai-cluster", "openai-cluster")
+
+
+def test_a_refused_attempt_is_what_the_caller_is_told(begin: Begin) -> None:
+    exchange, _ = admitted(begin, model="smart")
+    refusal = CredentialUnavailable("not now")
+    exchange.refuse(refusal)
+    with pytest.raises(CredentialUnavailable) as again:
+        exchange.response_headers(answered(503, attempt=2, details="credential_unavailable"))
+    assert again.value is refusal
 
 
 # -- the response -----------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ CONTRACT = {
     "llm_gateway_responses_total": ("counter", {"backend", "data_path"}),
     "llm_gateway_overhead_seconds": ("histogram", {"stage"}),
     "llm_gateway_open_exchanges": ("gauge", set()),
+    "llm_gateway_credential_renewals_total": ("counter", {"backend", "outcome"}),
     "llm_gateway_internal_errors_total": ("counter", set()),
     "llm_gateway_config_last_reload_successful": ("gauge", set()),
     "llm_gateway_config_last_reload_success_timestamp_seconds": ("gauge", set()),
@@ -34,6 +35,8 @@ def test_the_metrics_are_these_and_have_these_labels(a_record):
     metrics = Metrics(registry)
     metrics.record(a_record())
     metrics.record(a_record(cost=None))
+    metrics.credential_renewed("azure")
+    metrics.credential_not_renewed("azure")
 
     assert families_of(generate_latest(registry).decode()) == CONTRACT
 
@@ -56,6 +59,7 @@ def test_the_error_types_are_these():
     assert {
         "api_error",
         "cancelled",
+        "credential_unavailable",
         "internal_error",
         "invalid_api_key",
         "invalid_request_error",
