@@ -115,7 +115,7 @@ def _require_free(arguments: argparse.Namespace) -> None:
 
 
 def _envoy_command(bootstrap: Path) -> list[str]:
-    return [str(envoy_binary()), "-c", str(bootstrap), "--log-level", "error", "--use-dynamic-base-id"]
+    return [str(envoy_binary()), "-c", str(bootstrap), "--log-level", "error", "--disable-hot-restart"]
 
 
 def envoy_binary() -> Path:

@@ -85,7 +85,8 @@ def _complete_filters(written: list[Json]) -> list[Json]:
     missing = [item for item in own if item["name"] not in present]
     codecs = [item for item in written if type_of(item.get("typed_config", {})) == names.UPSTREAM_CODEC]
     others = [item for item in written if item not in codecs]
-    return [*others, *missing, *(codecs or [filters.upstream_codec()])]
+    # Ours first: what the team's own filters add to a later attempt (a signature) must see what ours has set.
+    return [*missing, *others, *(codecs or [filters.upstream_codec()])]
 
 
 def _thresholds(most: int) -> Json:

@@ -16,7 +16,7 @@ _COVERED_BY_5XX = ("connect-failure", "reset")
 _EXCHANGE_MODES = (
     ("request_header_mode", ("DEFAULT", "SEND"), "the server would not see the key"),
     ("request_body_mode", ("BUFFERED",), "the server needs the whole body in one message"),
-    ("response_header_mode", ("DEFAULT", "SEND"), "the server could not ask for the body it needs"),
+    ("response_header_mode", ("SKIP",), "the server asks for them itself, and Envoy's own refusals get no answer else"),
     ("response_body_mode", ("NONE",), "the server asks for bodies itself, for each response"),
 )
 

@@ -22,6 +22,23 @@ PHASE_HEADER = "x-llm-phase"  # gRPC initial metadata: `exchange` or `attempt`
 WORKER_HEADER = "x-llm-worker"  # gRPC initial metadata: the socket of the worker that holds the exchange
 EXCHANGE_HEADER = "x-llm-exchange"  # gRPC initial metadata: the exchange's id
 
+HEADERS_READ = (
+    ":method",
+    ":path",
+    ":status",
+    "anthropic-beta",
+    "anthropic-version",
+    "api-key",
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-request-id",
+)
+"""All that the server reads of requests and responses; what it is not sent costs nothing."""
+
 _HTTP = "envoy.extensions.filters.http"
 EXT_PROC = f"{_HTTP}.ext_proc.v3.ExternalProcessor"
 AI_PROTOCOL_MANAGER = f"{_HTTP}.ai_protocol_manager.v3.AiProtocolManager"

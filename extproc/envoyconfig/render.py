@@ -15,6 +15,8 @@ from extproc.errors import ConfigError
 _FEWEST_RETRIES = 4  # a chain that grows to five targets needs no new Envoy configuration
 _SHORT = 80
 _ONE_LINE = 1000  # PyYAML breaks long strings otherwise
+# Without it Envoy resets every stream to the server instead of closing it, and gRPC keeps 100 bytes of each for ever.
+_RUNTIME = {"envoy.reloadable_features.ext_proc_graceful_grpc_close": True}
 _RESERVED = (names.EXTPROC_CLUSTER, names.EMPTY_CLUSTER)
 
 
@@ -56,6 +58,7 @@ def render(gateway: Gateway, clusters: Sequence[Json], options: RenderOptions) -
         routes, native_usage=native, access_log=options.access_log, idle_seconds=options.idle_seconds
     )
     return {
+        "layered_runtime": {"layers": [{"name": "llm", "static_layer": dict(_RUNTIME)}]},
         "admin": {"address": {"socket_address": {"address": options.admin_address, "port_value": options.admin_port}}},
         "static_resources": {
             "listeners": [listener.listener(options.address, options.port, connection_manager)],

@@ -42,7 +42,18 @@ MAX_RETRIES_HEADER = "x-envoy-max-retries"
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _USAGE_NAMESPACE = "envoy.ai.token_usage"
 
-_CONTINUE_HEADERS = pb.ProcessingResponse(request_headers=pb.HeadersResponse()).SerializeToString()
+# Response headers are asked for here, not in Envoy's configuration: with that, Envoy would send those of its own
+# answers to requests it cannot parse, and close the connection before the reply is there.
+_ASKS_FOR_RESPONSE = ProcessingMode(
+    request_header_mode=ProcessingMode.SEND,
+    request_body_mode=ProcessingMode.BUFFERED,
+    response_header_mode=ProcessingMode.SEND,
+    request_trailer_mode=ProcessingMode.SKIP,
+    response_trailer_mode=ProcessingMode.SKIP,
+)
+_CONTINUE_HEADERS = pb.ProcessingResponse(
+    request_headers=pb.HeadersResponse(), mode_override=_ASKS_FOR_RESPONSE
+).SerializeToString()
 _CONTINUE_BODY = pb.ProcessingResponse(request_body=pb.BodyResponse()).SerializeToString()
 _CONTINUE_RESPONSE_BODY = pb.ProcessingResponse(response_body=pb.BodyResponse()).SerializeToString()
 _BODY_MODES = {
@@ -146,6 +157,8 @@ def _send_upstream(action: Upstream, *, in_body: bool) -> bytes:
     """The first attempt, prepared in the downstream filter, and the chain for the later ones."""
     reply = pb.ProcessingResponse()
     common = reply.request_body.response if in_body else reply.request_headers.response
+    if not in_body:
+        reply.mode_override.CopyFrom(_ASKS_FOR_RESPONSE)
     common.clear_route_cache = True
     mutation = common.header_mutation
     _set_target(mutation, action)
@@ -204,6 +217,7 @@ def _deliver(action: Deliver) -> bytes:
         else:
             common.body_mutation.clear_body = True
     _set_headers(common.header_mutation, action.headers)
+    common.header_mutation.remove_headers.extend(action.remove)
     if action.status is not None:
         _set_headers(common.header_mutation, ((":status", str(action.status)),))
     _set_metadata(reply, action.metadata)

