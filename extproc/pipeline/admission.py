@@ -3,17 +3,20 @@
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
 from extproc.config.model import Key
-from extproc.errors import InternalError, InvalidRequest, NotFound, RequestTooLarge, Unsupported
+from extproc.errors import CredentialUnavailable, InternalError, InvalidRequest, NotFound, RequestTooLarge, Unsupported
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
-from extproc.pipeline.attempt import prepare
+from extproc.pipeline.accounting import Counter
+from extproc.pipeline.attempt import can_express, prepare
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.snapshot import Leg, Snapshot, attempts
 from extproc.policy.authorize import authorize
 from extproc.translator.base import Call
+from extproc.translator.messages_count import count_answer, count_request
 
 _CONTINUE = Continue()
+_POSTED = (Kind.GENERATION, Kind.COUNT_TOKENS)
 
 
 class Admission:
@@ -22,13 +25,14 @@ class Admission:
     After an `Upstream` action, `legs` are the attempts in order, and `progress` holds key, call and first leg.
     """
 
-    def __init__(self, snapshot: Snapshot, progress: Progress) -> None:
+    def __init__(self, snapshot: Snapshot, progress: Progress, counter: Counter) -> None:
         self.legs: tuple[Leg, ...] = ()
         self._snapshot = snapshot
         self._progress = progress
+        self._counter = counter
         self._endpoint: Endpoint | None = None
         self._path = ""
-        self._content_type = ""
+        self._headers: Headers = {}
 
     def headers(self, event: RequestHeaders, now: float) -> RequestAction:
         """`now` is Unix time in seconds."""
@@ -42,14 +46,14 @@ class Admission:
         progress.key = key = self._snapshot.authenticator.authenticate(headers, now)
         if endpoint.kind is Kind.MODELS:
             return self._models(endpoint, key, headers.get(":method", ""))
-        if endpoint.kind is Kind.GENERATION and headers.get(":method") != "POST":
+        if endpoint.kind in _POSTED and headers.get(":method") != "POST":
             raise NotFound("Only POST is served on this path.", code="unknown_path")
         self._endpoint = endpoint
-        self._content_type = headers.get("content-type", "application/json")
+        self._headers = headers
         self._check_declared_length(headers)
         if not event.end_of_stream:
             return _CONTINUE
-        return self._without_body(endpoint, int(now))
+        return self._without_body(endpoint, now)
 
     def body(self, event: RequestBody, now: float) -> RequestAction:
         """`now` is Unix time in seconds."""
@@ -58,12 +62,13 @@ class Admission:
             raise InternalError("a body without headers")
         if len(event.body) > self._snapshot.gateway.max_request_bytes:
             raise self._too_large()
-        return self._route(read_call(endpoint, self._path, self._content_type, event.body, int(now)))
+        return self._route(read_call(endpoint, self._path, self._headers, event.body, int(now)), now)
 
-    def _without_body(self, endpoint: Endpoint, created: int) -> RequestAction:
-        if endpoint.kind is Kind.GENERATION:
+    def _without_body(self, endpoint: Endpoint, now: float) -> RequestAction:
+        if endpoint.kind in _POSTED:
             raise InvalidRequest("The request has no body.")
-        return self._route(Call(endpoint=endpoint, path=self._path, body=b"", fields={}, model="", created=created))
+        call = Call(endpoint=endpoint, path=self._path, body=b"", fields={}, model="", created=int(now))
+        return self._route(call, now)
 
     def _models(self, endpoint: Endpoint, key: Key, method: str) -> Respond:
         if method != "GET":
@@ -72,6 +77,12 @@ class Admission:
         document = self._snapshot.model_document(key, name) if name else self._snapshot.models_document(key)
         self._progress.status = 200
         return Respond(200, (("content-type", "application/json"),), document, "models")
+
+    def _count_tokens(self, call: Call, leg: Leg) -> Respond:
+        """The gateway's own count, where the provider that would answer first has none."""
+        tokens = self._counter.count_json_text(leg.target.model, count_request(call.fields))
+        self._progress.status = 200
+        return Respond(200, (("content-type", "application/json"),), count_answer(tokens), "count_tokens")
 
     def _check_declared_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "")
@@ -82,7 +93,7 @@ class Admission:
         limit = self._snapshot.gateway.max_request_bytes
         return RequestTooLarge(f"The request body is larger than the limit of {limit} bytes.")
 
-    def _route(self, call: Call) -> Upstream:
+    def _route(self, call: Call, now: float) -> Upstream | Respond:
         progress = self._progress
         if progress.key is None:
             raise InternalError("a call without a key")
@@ -92,23 +103,34 @@ class Admission:
             authorize(progress.key, call.model, chain.label)
         progress.model = chain.label
         served = tuple(leg for leg in chain.legs if leg.translator(call.endpoint) is not None)
+        if call.endpoint.kind is Kind.COUNT_TOKENS and (not served or served[0] is not chain.legs[0]):
+            return self._count_tokens(call, chain.legs[0])
         if not served:
             raise NotFound(f"The model {call.model!r} does not serve this endpoint.", param="model")
         progress.intended = served[0].backend.name
-        action, progress.dropped, able = _first_able(call, served)
+        action, progress.dropped, able = _able(call, served, now)
         progress.leg = able[0]
         self.legs = attempts(able)
         return action
 
 
-def _first_able(call: Call, legs: tuple[Leg, ...]) -> tuple[Upstream, tuple[str, ...], tuple[Leg, ...]]:
-    """The call prepared for the first leg that can express it, what was dropped, and the chain from there on."""
-    refused: Unsupported | None = None
-    for index, leg in enumerate(legs):
+def _able(call: Call, legs: tuple[Leg, ...], now: float) -> tuple[Upstream, tuple[str, ...], tuple[Leg, ...]]:
+    """The call prepared for the first leg that can serve it, what that dropped, and all legs that can.
+
+    Later legs are asked now, because an attempt cannot be passed over once Envoy has begun it.
+    """
+    first: tuple[Upstream, tuple[str, ...]] | None = None
+    able: list[Leg] = []
+    refused: Unsupported | CredentialUnavailable | None = None
+    for leg in legs:
         try:
-            action, dropped = prepare(call, leg)
-        except Unsupported as error:
+            if first is None:
+                first = prepare(call, leg, now)
+            elif not can_express(call, leg):
+                continue
+            able.append(leg)
+        except (Unsupported, CredentialUnavailable) as error:
             refused = refused or error
-        else:
-            return action, dropped, legs[index:]
-    raise refused or InternalError("an empty chain")
+    if first is None:
+        raise refused or InternalError("an empty chain")
+    return (*first, tuple(able))

@@ -79,9 +79,9 @@ def provider_error(error: UpstreamError, provider: str) -> UpstreamError:
     A refused credential or an unpaid bill is the operator's, not the caller's: it must not look like a bad virtual key
     or a spent budget, and the provider's words may quote the credential. Trying again does not help.
     """
-    if error.status in (401, 403):
+    if error.status in (401, 403) or error.code == "upstream_authentication":
         what, code = "refused the gateway's credential", "upstream_authentication"
-    elif error.status == 402:
+    elif error.status == 402 or error.code == "upstream_billing":
         what, code = "wants to be paid by the gateway's operator", "upstream_billing"
     else:
         return error

@@ -32,6 +32,7 @@ class Answering:
         self._progress = progress
         self._response: Response | None = None
         self._mode = BodyMode.NONE
+        self._begun = False  # whether the caller has some of the body
         self.ended = False
         self.waits_for_usage = False
 
@@ -94,6 +95,7 @@ class Answering:
         except SSEError:
             return self._fail(UpstreamError("The provider sent an event that is too large."))
         self.ended = last
+        self._begun = self._begun or bool(out)
         if out is event.data and not rest:
             return _UNTOUCHED
         return Deliver(out + rest)
@@ -146,11 +148,11 @@ class Answering:
         progress.error_type = error.code or error.type
         if progress.streamed:
             return Deliver(self._dialect.event(error))
+        refusal = answer.respond(error, self._dialect)
         if self._mode is BodyMode.BUFFERED:
             progress.status = error.status
-            refusal = answer.respond(error, self._dialect)
-            return Deliver(refusal.body, refusal.headers, (), refusal.status)
-        return Deliver(answer.respond(error, self._dialect).body)
+            return Deliver(refusal.body, refusal.headers, ("content-length",), refusal.status)
+        return _UNTOUCHED if self._begun else Deliver(refusal.body)
 
     def _gateway_headers(self) -> HeaderList:
         progress = self._progress

@@ -1,5 +1,8 @@
 """The caller's request, read: from headers and body to a `Call`."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import msgspec
 from msgspec import Raw
 
@@ -20,26 +23,24 @@ class _StreamOptions(msgspec.Struct):
 _decode_stream_options = msgspec.json.Decoder(_StreamOptions | None).decode
 
 
-def read_call(endpoint: Endpoint, path: str, content_type: str, body: bytes, created: int) -> Call:
+def read_call(endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes, created: int) -> Call:
     """Parses a request body once. Raises InvalidRequest.
 
     A pass-through request may be of any content type (multipart uploads); it is a call without a model then. What
     looks like a JSON object is read as one whatever it is called, because a provider may do the same.
     """
-    if endpoint.kind is Kind.PASSTHROUGH and not _may_be_json(content_type, body):
-        return Call(endpoint=endpoint, path=path, body=body, fields={}, model="", created=created)
+    call = Call(endpoint=endpoint, path=path, body=body, fields={}, model="", created=created, headers=headers)
+    passthrough = endpoint.kind is Kind.PASSTHROUGH
+    if passthrough and not _may_be_json(headers.get("content-type", "application/json"), body):
+        return call
     fields = parse_object(body)
-    required = endpoint.kind is Kind.GENERATION
     stream = _stream(fields)
-    return Call(
-        endpoint=endpoint,
-        path=path,
-        body=body,
+    return replace(
+        call,
         fields=fields,
-        model=_model(fields, required=required),
+        model=_model(fields, required=not passthrough),
         stream=stream,
-        wants_usage=stream and _wants_usage(fields, strict=required),
-        created=created,
+        wants_usage=stream and _wants_usage(fields, strict=not passthrough),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from extproc.apischema.endpoints import Kind
-from extproc.errors import GatewayError, InternalError, NoBackendAvailable, Unsupported
+from extproc.errors import GatewayError, InternalError
 from extproc.exchange.actions import Deliver, Metadata, Receive, RequestAction, Respond, Upstream
 from extproc.exchange.events import (
     Attempt,
@@ -52,7 +52,7 @@ class Exchange:
         self._snapshot = snapshot
         self._clock = processor.clock
         self._progress = Progress(started=processor.clock.monotonic())
-        self._admission = Admission(snapshot, self._progress)
+        self._admission = Admission(snapshot, self._progress, processor.counter)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
         self._settled = False
@@ -149,12 +149,7 @@ class Exchange:
         leg = self._answer().leg(event.cluster, event.number)
         if leg is None or call is None:
             raise InternalError("an attempt outside the chain")
-        try:
-            action, progress.dropped = prepare(call, leg)
-        except Unsupported as error:
-            raise NoBackendAvailable(
-                f"The first provider failed, and the fallback cannot serve this request: {error.message}"
-            ) from None
+        action, progress.dropped = prepare(call, leg, self._clock.time())
         progress.leg, progress.attempts = leg, event.number
         body = call.body if action.body is None else action.body
         return replace(action, body=body, metadata=progress.target_metadata())
@@ -194,7 +189,8 @@ class Exchange:
             progress.chunks = outcome.chunks
             progress.finish_reasons = tuple(outcome.finish_reasons)
             progress.error_type = progress.error_type or outcome.error
-            if outcome.usage is not None or call.endpoint.kind is Kind.GENERATION:
+            produced = bool(outcome.text) or not outcome.error
+            if outcome.usage is not None or (produced and call.endpoint.kind is Kind.GENERATION):
                 progress.usage = usage_of(outcome, call, leg, self._processor.counter)
         elif progress.usage is None and call.endpoint.kind is Kind.GENERATION:
             progress.usage = input_usage(call, leg, self._processor.counter)
