@@ -1,0 +1,140 @@
+"""What is measured, a row a scenario."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bench import measure, micro, payloads, stack
+from bench.gateway import OPENAI_MODEL, RESILIENT_MODEL, TRANSLATED_MODEL
+from bench.jobs import Streams
+from bench.measure import Pair, StreamPair
+from bench.payloads import ANTHROPIC_ENDING, OPENAI_ENDING
+from bench.result import Result
+from bench.stack import Stack
+from extproc.config.model import Schema, UsageExtraction
+from extproc.simulator import anthropic, openai
+
+_KB = 1024
+_WORDS, _LONG_WORDS = 10, 600  # about 0.6 KB and 4 KB of answer
+_STREAMS, _FRAMES, _EVERY, _RAMP = 16, 200, 0.01, 0.1
+_SHORT_FRAMES, _SHORT_EVERY = 2, 0.002
+_HELD_STREAMS, _HELD_FRAMES, _HELD_EVERY, _HELD_RAMP = 2000, 75, 0.2, 8.0
+_MEMORY_REQUESTS, _MEMORY_STEPS = 100_000, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`run` is told the scenario's name and Envoy's concurrency. Raises BenchError when nothing can be measured."""
+
+    summary: str
+    run: Callable[[str, int], Result]
+
+
+def _exchange(pair: Pair) -> Callable[[str, int], Result]:
+    return _through(lambda name, running: measure.requests(name, running, pair))
+
+
+def _through(
+    work: Callable[[str, Stack], Result], extraction: UsageExtraction = UsageExtraction.FRAMES
+) -> Callable[[str, int], Result]:
+    """The work on a gateway of its own."""
+
+    def run(name: str, envoy_concurrency: int) -> Result:
+        with stack.running(envoy_concurrency, extraction) as running:
+            return work(name, running)
+
+    return run
+
+
+def _chat(model: str, size: int, words: int) -> Pair:
+    asked = payloads.words(words)
+    return Pair(payloads.openai_chat(model, size, asked), payloads.openai_chat(OPENAI_MODEL, size, asked))
+
+
+def _translated(size: int, words: int) -> Pair:
+    asked = payloads.words(words)
+    return Pair(
+        payloads.openai_chat(TRANSLATED_MODEL, size, asked),
+        payloads.anthropic_messages(TRANSLATED_MODEL, size, asked),
+    )
+
+
+def _openai_streams(count: int, every: float) -> Pair:
+    """Without the gateway the caller asks for the usage chunk that the gateway asks for."""
+    make = partial(payloads.openai_chat, OPENAI_MODEL, _KB, payloads.frames(count, every), stream=True)
+    return Pair(make(), make(stream_options={"include_usage": True}))
+
+
+def _usage_streams(count: int, every: float) -> Pair:
+    """The caller wants the usage chunk: nothing of the answer has to change, so that Python need not see it."""
+    bare = _openai_streams(count, every).bare
+    return Pair(bare, bare)
+
+
+def _translated_streams(count: int, every: float) -> Pair:
+    asked = payloads.frames(count, every)
+    return Pair(
+        payloads.openai_chat(TRANSLATED_MODEL, _KB, asked, stream=True),
+        payloads.anthropic_messages(TRANSLATED_MODEL, _KB, asked, stream=True),
+    )
+
+
+def _stream_pair(make: Callable[[int, float], Pair], bare_ending: bytes) -> StreamPair:
+    return StreamPair(
+        frames=make(_FRAMES, _EVERY),
+        short=make(_SHORT_FRAMES, _SHORT_EVERY),
+        streams=_STREAMS,
+        frame_count=_FRAMES,
+        short_count=_SHORT_FRAMES,
+        ramp=_RAMP,
+        endings=Pair(OPENAI_ENDING, bare_ending),
+    )
+
+
+def _streams(
+    make: Callable[[int, float], Pair], bare_ending: bytes, extraction: UsageExtraction = UsageExtraction.FRAMES
+) -> Callable[[str, int], Result]:
+    pair = _stream_pair(make, bare_ending)
+    return _through(lambda name, running: measure.streams(name, running, pair), extraction)
+
+
+def _held(name: str, running: Stack) -> Result:
+    job = Streams(
+        "127.0.0.1",
+        running.ports.governed,
+        _openai_streams(_HELD_FRAMES, _HELD_EVERY).governed,
+        streams=_HELD_STREAMS,
+        frames=_HELD_FRAMES,
+        ending=OPENAI_ENDING,
+        ramp=_HELD_RAMP,
+        patience=90.0,
+    )
+    return measure.held(name, running, job)
+
+
+def _memory(name: str, running: Stack) -> Result:
+    request = _chat(OPENAI_MODEL, _KB, _WORDS).governed
+    return measure.memory(name, running, request, _MEMORY_REQUESTS, _MEMORY_STEPS)
+
+
+SCENARIOS = {
+    "chat": Scenario("chat completion, 1 KB asked, 0.6 KB answered", _exchange(_chat(OPENAI_MODEL, _KB, _WORDS))),
+    "chat_4k": Scenario("chat completion, 4 KB both ways", _exchange(_chat(OPENAI_MODEL, 4 * _KB, _LONG_WORDS))),
+    "chat_translated": Scenario("the same as `chat`, by an Anthropic backend", _exchange(_translated(_KB, _WORDS))),
+    "fallback": Scenario("`chat` whose first target answers 503", _exchange(_chat(RESILIENT_MODEL, _KB, _WORDS))),
+    "stream_count": Scenario("stream, frames counted in Python", _streams(_openai_streams, OPENAI_ENDING)),
+    "stream_translated": Scenario(
+        "stream of an Anthropic backend, frames rewritten", _streams(_translated_streams, ANTHROPIC_ENDING)
+    ),
+    "stream_native": Scenario(
+        "stream, usage read by Envoy", _streams(_usage_streams, OPENAI_ENDING, UsageExtraction.NATIVE)
+    ),
+    "streams_held": Scenario("2,000 streams open at once, 5 frames a second each", _through(_held)),
+    "memory": Scenario("100,000 requests, 32 at a time", _through(_memory)),
+    "micro_stream_openai": Scenario(
+        "metering one event, in process", lambda name, _: micro.events(name, openai.FORMAT, Schema.OPENAI)
+    ),
+    "micro_stream_anthropic": Scenario(
+        "translating one event, in process", lambda name, _: micro.events(name, anthropic.FORMAT, Schema.ANTHROPIC)
+    ),
+}
