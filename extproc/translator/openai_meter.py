@@ -10,7 +10,7 @@ import msgspec
 
 from extproc.apischema import openai_response
 from extproc.apischema.malformed import MALFORMED
-from extproc.apischema.openai import error_event
+from extproc.apischema.openai import DONE, error_event
 from extproc.apischema.openai_response import Choice, Completion
 from extproc.errors import UpstreamError
 from extproc.translator.base import Outcome
@@ -18,6 +18,7 @@ from extproc.wire.sse import Decoder, Event, EventBoundary, encode
 
 _DONE = b"[DONE]"
 _MOST_BYTES_READ = 32 << 20
+_ENDED_EARLY = "The provider's stream ended before its answer was complete."
 
 
 class WholeMeter:
@@ -43,15 +44,21 @@ class WholeMeter:
 
 
 def read_completion(body: bytes, outcome: Outcome) -> None:
-    """Fills in the outcome from a whole answer of chat completions, completions or embeddings."""
+    """Fills in the outcome from a whole answer of chat completions, completions or embeddings.
+
+    Raises UpstreamError for what is no answer: not JSON, or an error inside a 200.
+    """
     try:
         document = openai_response.decode_completion(body)
     except msgspec.ValidationError:
         read_other(body, outcome)
+        return
     except MALFORMED:
         outcome.error = "malformed_response"
-    else:
-        _take(document, outcome)
+        raise UpstreamError("The provider's answer is not JSON.") from None
+    _take(document, outcome)
+    if document.has_error and not document.choices:
+        raise UpstreamError("The provider answered with an error in place of an answer.")
 
 
 def read_other(body: bytes, outcome: Outcome) -> None:
@@ -87,9 +94,9 @@ class StreamMeter:
         passed = self._pass(rest, last=True)
         if self._broken or self.outcome.complete:
             return passed
-        # A terminated last event lets the error event stand on its own.
+        # A terminated last event lets what follows stand on its own.
         gap = b"" if not passed or passed.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
-        return passed + gap + self._break("The provider's stream ended before its answer was complete.")
+        return passed + gap + self._end()
 
     def _pass(self, whole: bytes, *, last: bool = False) -> bytes:
         if self._broken or not (whole or last):
@@ -117,6 +124,12 @@ class StreamMeter:
         if chunk.choices:
             self.outcome.chunks += 1
         return not (self._hide_usage and chunk.usage is not None and not chunk.choices)
+
+    def _end(self) -> bytes:
+        """A stream without its terminator. Compatible servers exist that send none; an error of their own is enough."""
+        if self.outcome.finish_reasons and not self.outcome.error:
+            self.outcome.complete = True
+        return DONE if self.outcome.complete or self.outcome.error else self._break(_ENDED_EARLY)
 
     def _break(self, message: str) -> bytes:
         self._broken = True

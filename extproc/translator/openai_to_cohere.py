@@ -1,7 +1,7 @@
 """OpenAI Chat Completions (caller) to Cohere's Chat, version 2 (backend).
 
-References: https://platform.openai.com/docs/api-reference/chat/create and https://docs.cohere.com/reference/chat (both
-seen 2026-11-21).
+References: https://platform.openai.com/docs/api-reference/chat/create and https://docs.cohere.com/reference/chat (read
+in the SDKs' types and in excerpts, 2026-11-21).
 
 Every field of the request is one of these; what is in none of them is a loss, which the backend refuses or drops:
 

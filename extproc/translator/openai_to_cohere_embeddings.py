@@ -1,7 +1,7 @@
 """OpenAI embeddings (caller) to Cohere's Embed, version 2 (backend).
 
 References: https://platform.openai.com/docs/api-reference/embeddings/create, https://docs.cohere.com/reference/embed
-(both seen 2026-11-21).
+(read in the SDKs' types and in excerpts, 2026-11-21).
 
 Cohere asks what the vectors are for. A caller may say so in `input_type` (`extra_body`); without one the texts are
 documents to be searched, and searching with the same vectors still works, only less well. `truncate`, `max_tokens` and

@@ -1,7 +1,7 @@
 """A Cohere answer or error in OpenAI's chat format: what whole and streamed answers share, and the whole answer.
 
-References: https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/errors (both seen 2026-11-21).
-Cohere's answers do not name their model: the caller gets the name that they used.
+References: https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/errors (read in the SDKs' types
+and in excerpts, 2026-11-21). Cohere's answers do not name their model: the caller gets the name that they used.
 """
 
 from dataclasses import dataclass, field

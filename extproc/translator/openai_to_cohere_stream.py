@@ -1,7 +1,7 @@
 """A Cohere stream as OpenAI chat chunks.
 
 References: https://docs.cohere.com/v2/docs/streaming, https://docs.cohere.com/v2/docs/tool-use-streaming,
-https://platform.openai.com/docs/api-reference/chat/streaming (all seen 2026-11-21).
+https://platform.openai.com/docs/api-reference/chat/streaming (read in the SDKs' types and in excerpts, 2026-11-21).
 
 | Cohere                                                  | OpenAI                                                     |
 |---------------------------------------------------------|------------------------------------------------------------|

@@ -1,7 +1,7 @@
 """OpenAI Chat Completions (caller) to Mistral's chat completions (backend).
 
 References: https://platform.openai.com/docs/api-reference/chat/create and https://docs.mistral.ai/api/endpoint/chat
-(both seen 2026-11-21).
+(read in the SDKs' types and in excerpts, 2026-11-21).
 
 Mistral's API is OpenAI's in outline, and refuses every field that it does not know. Every field of the request is one
 of these; what is in none of them is a loss, which the backend refuses or drops:

@@ -1,7 +1,7 @@
 """OpenAI embeddings (caller) to Mistral's embeddings (backend).
 
 References: https://platform.openai.com/docs/api-reference/embeddings/create,
-https://docs.mistral.ai/api/endpoint/embeddings (both seen 2026-11-21).
+https://docs.mistral.ai/api/endpoint/embeddings (read in the SDKs' types and in excerpts, 2026-11-21).
 
 `dimensions` is `output_dimension` there. `output_dtype` and `metadata` are Mistral's own and passed on as they are.
 Models and servers that do not know `encoding_format` answer with numbers: the caller gets base64 all the same.

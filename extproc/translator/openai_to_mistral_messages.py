@@ -1,7 +1,7 @@
 """OpenAI chat messages as Mistral has them.
 
 References: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages,
-https://docs.mistral.ai/api/endpoint/chat (both seen 2026-11-21).
+https://docs.mistral.ai/api/endpoint/chat (read in the SDKs' types and in excerpts, 2026-11-21).
 
 | OpenAI                                   | Mistral                                                                   |
 |------------------------------------------|---------------------------------------------------------------------------|

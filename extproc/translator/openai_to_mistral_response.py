@@ -1,8 +1,8 @@
 """A Mistral answer or error in OpenAI's chat format: what whole and streamed answers share, and the whole answer.
 
-References: https://docs.mistral.ai/api/endpoint/chat, https://docs.mistral.ai/capabilities/reasoning (both seen
-2026-11-21). Reasoning models answer with a list of `thinking` and `text` chunks; `reference` chunks carry numbers that
-mean nothing outside of Mistral's own tools and are left out.
+References: https://docs.mistral.ai/api/endpoint/chat, https://docs.mistral.ai/capabilities/reasoning (read in the SDKs'
+types and in excerpts, 2026-11-21). Reasoning models answer with a list of `thinking` and `text` chunks; `reference`
+chunks carry numbers that mean nothing outside of Mistral's own tools and are left out.
 """
 
 from dataclasses import dataclass, field

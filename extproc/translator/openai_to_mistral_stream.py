@@ -1,7 +1,7 @@
 """A Mistral stream as OpenAI chat chunks.
 
 References: https://docs.mistral.ai/api/endpoint/chat, https://platform.openai.com/docs/api-reference/chat/streaming
-(both seen 2026-11-21).
+(read in the SDKs' types and in excerpts, 2026-11-21).
 
 | Mistral                                      | OpenAI                                                                |
 |----------------------------------------------|-----------------------------------------------------------------------|

@@ -2,7 +2,7 @@
 
 References: https://platform.openai.com/docs/api-reference/chat/create,
 https://platform.openai.com/docs/api-reference/responses/create,
-https://platform.openai.com/docs/guides/migrate-to-responses (all seen 2026-11-21).
+https://platform.openai.com/docs/guides/migrate-to-responses (read in the SDKs' types and in excerpts, 2026-11-21).
 
 Every field of the request is one of these; what is in none of them is a loss, which the backend refuses or drops:
 

@@ -1,7 +1,8 @@
 """OpenAI chat messages as items of the Responses API.
 
 References: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages,
-https://platform.openai.com/docs/api-reference/responses/create#responses-create-input (both seen 2026-11-21).
+https://platform.openai.com/docs/api-reference/responses/create#responses-create-input (read in the SDKs' types and in
+excerpts, 2026-11-21).
 
 | chat                                      | Responses                                                            |
 |-------------------------------------------|----------------------------------------------------------------------|

@@ -1,7 +1,8 @@
 """Reasoning items of the Responses API as signed blocks of chat, and back.
 
-Reference: https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items (seen 2026-11-21): an item that
-is not stored comes encrypted, and has to come back, with its id, before the calls that it led to.
+Reference: https://platform.openai.com/docs/guides/reasoning#encrypted-reasoning-items (read in the SDKs' types and in
+excerpts, 2026-11-21): an item that is not stored comes encrypted, and has to come back, with its id, before the calls
+that it led to.
 
 A `thinking` block holds the summary as its text. Its signature is `openai1.`, the item's id, `.`, and the encrypted
 content: a caller sends it back untouched, like any provider's signature.

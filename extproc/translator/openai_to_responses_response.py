@@ -1,7 +1,7 @@
 """A Responses answer in OpenAI's chat format: what whole and streamed answers share, and the whole answer.
 
-Reference: https://platform.openai.com/docs/api-reference/responses/object (seen 2026-11-21). Items of other types are
-OpenAI's own tools at work, which the chat format has no place for.
+Reference: https://platform.openai.com/docs/api-reference/responses/object (read in the SDKs' types and in excerpts,
+2026-11-21). Items of other types are OpenAI's own tools at work, which the chat format has no place for.
 """
 
 from dataclasses import dataclass, field

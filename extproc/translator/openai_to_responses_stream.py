@@ -1,7 +1,7 @@
 """A Responses stream as OpenAI chat chunks.
 
 References: https://platform.openai.com/docs/api-reference/responses-streaming,
-https://platform.openai.com/docs/api-reference/chat/streaming (both seen 2026-11-21).
+https://platform.openai.com/docs/api-reference/chat/streaming (read in the SDKs' types and in excerpts, 2026-11-21).
 
 | Responses                                                         | chat                                             |
 |-------------------------------------------------------------------|--------------------------------------------------|

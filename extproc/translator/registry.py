@@ -33,6 +33,7 @@ from extproc.translator.openai_to_mistral import OpenAIToMistral
 from extproc.translator.openai_to_mistral_embeddings import EmbeddingsToMistral
 from extproc.translator.openai_to_openai import OpenAIToAzure, OpenAIToOpenAI
 from extproc.translator.openai_to_responses import OpenAIToResponses
+from extproc.translator.prompt_caching import WithPromptCaching
 from extproc.translator.rerank import RerankToCohere
 from extproc.translator.responses_meter import OpenAIToAzureResponses, OpenAIToOpenAIResponses
 from extproc.translator.responses_to_chat import ResponsesFront
@@ -45,12 +46,12 @@ _CHAT: dict[Schema, Translator] = {
     Schema.OPENAI: _OPENAI,
     Schema.OPENAI_RESPONSES: OpenAIToResponses(),
     Schema.AZURE_OPENAI: _AZURE,
-    Schema.ANTHROPIC: OpenAIToAnthropic(),
-    Schema.ANTHROPIC_BEDROCK: OpenAIToAnthropicBedrock(),
-    Schema.ANTHROPIC_VERTEX: OpenAIToAnthropicVertex(),
+    Schema.ANTHROPIC: WithPromptCaching(OpenAIToAnthropic()),
+    Schema.ANTHROPIC_BEDROCK: WithPromptCaching(OpenAIToAnthropicBedrock()),
+    Schema.ANTHROPIC_VERTEX: WithPromptCaching(OpenAIToAnthropicVertex()),
     Schema.GEMINI: OpenAIToGemini(),
     Schema.VERTEX: OpenAIToVertex(),
-    Schema.BEDROCK: OpenAIToBedrock(),
+    Schema.BEDROCK: WithPromptCaching(OpenAIToBedrock()),
     Schema.COHERE: OpenAIToCohere(),
     Schema.MISTRAL: OpenAIToMistral(),
 }

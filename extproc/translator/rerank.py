@@ -1,7 +1,8 @@
 """Rerank (callers of Cohere's and of Jina's dialect) to Cohere's Rerank, version 2 (backend).
 
 References: https://docs.cohere.com/v2/reference/rerank, https://docs.cohere.com/v1/reference/rerank,
-https://docs.cohere.com/v2/docs/migrating-v1-to-v2, https://api.jina.ai/redoc#tag/rerank (all seen 2026-11-21).
+https://docs.cohere.com/v2/docs/migrating-v1-to-v2, https://api.jina.ai/redoc#tag/rerank (read in Cohere's SDK and in
+excerpts, 2026-11-21).
 
 | caller        | dialect                    | documents in the answer                                               |
 |---------------|----------------------------|-----------------------------------------------------------------------|
