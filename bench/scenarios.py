@@ -11,8 +11,7 @@ from bench.measure import Pair, StreamPair
 from bench.payloads import ANTHROPIC_ENDING, OPENAI_ENDING
 from bench.result import Result
 from bench.stack import Stack
-from extproc.config.model import Schema, UsageExtraction
-from extproc.simulator import anthropic, openai
+from extproc.config.model import UsageExtraction
 
 _KB = 1024
 _WORDS, _LONG_WORDS = 10, 600  # about 0.6 KB and 4 KB of answer
@@ -117,6 +116,11 @@ def _memory(name: str, running: Stack) -> Result:
     return measure.memory(name, running, request, _MEMORY_REQUESTS, _MEMORY_STEPS)
 
 
+def _micro(caller: str, form: str) -> Scenario:
+    summary = f"one stream event of {form}, for a caller of {caller}, in process"
+    return Scenario(summary, lambda name, _: micro.events(name, caller, form))
+
+
 SCENARIOS = {
     "chat": Scenario("chat completion, 1 KB asked, 0.6 KB answered", _exchange(_chat(OPENAI_MODEL, _KB, _WORDS))),
     "chat_4k": Scenario("chat completion, 4 KB both ways", _exchange(_chat(OPENAI_MODEL, 4 * _KB, _LONG_WORDS))),
@@ -131,10 +135,5 @@ SCENARIOS = {
     ),
     "streams_held": Scenario("2,000 streams open at once, 5 frames a second each", _through(_held)),
     "memory": Scenario("100,000 requests, 32 at a time", _through(_memory)),
-    "micro_stream_openai": Scenario(
-        "metering one event, in process", lambda name, _: micro.events(name, openai.FORMAT, Schema.OPENAI)
-    ),
-    "micro_stream_anthropic": Scenario(
-        "translating one event, in process", lambda name, _: micro.events(name, anthropic.FORMAT, Schema.ANTHROPIC)
-    ),
+    **{f"micro_{caller}_{form}": _micro(caller, form) for caller in micro.CALLERS for form in micro.BACKENDS},
 }
