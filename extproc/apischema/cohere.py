@@ -2,8 +2,8 @@
 
 References: https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/chat-stream,
 https://docs.cohere.com/reference/embed, https://docs.cohere.com/reference/rerank and the types of the official Python
-SDK 7.3 (seen 2026-11-21). What is read has defaults wherever a compatible server might leave a field out; unknown
-fields are ignored. Cohere's counts are numbers that may have a fraction.
+SDK 7.3 (the pages in excerpts, 2026-11-21). What is read has defaults wherever a compatible server might leave a field
+out; unknown fields are ignored. Cohere's counts are numbers that may have a fraction.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Mistral's API where it differs from OpenAI's: what translators write into requests and read of answers and streams.
 
 References: https://docs.mistral.ai/api/endpoint/chat, https://docs.mistral.ai/api/endpoint/embeddings and the types of
-the official Python SDK 3.7 (seen 2026-11-21). Mistral refuses fields that it does not know, at every depth. What is
-read has defaults wherever a compatible server might leave a field out; unknown fields are ignored.
+the official Python SDK 3.7 (the pages in excerpts, 2026-11-21). Mistral refuses fields that it does not know, at every
+depth. What is read has defaults wherever a compatible server might leave a field out; unknown fields are ignored.
 """
 
 from typing import Any

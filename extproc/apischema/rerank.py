@@ -1,7 +1,8 @@
 """Rerank as callers speak it: Cohere's versions 1 and 2, and Jina's.
 
 References: https://docs.cohere.com/v1/reference/rerank, https://docs.cohere.com/v2/reference/rerank,
-https://api.jina.ai/redoc#tag/rerank (all seen 2026-11-21). One request type reads all three: no name means two things.
+https://api.jina.ai/redoc#tag/rerank (read in Cohere's SDK and in excerpts, 2026-11-21). One request type reads all
+three: no name means two things.
 """
 
 import msgspec

@@ -2,8 +2,8 @@
 the parts of chat messages that it can carry.
 
 Reference: https://platform.openai.com/docs/api-reference/responses/create,
-https://platform.openai.com/docs/api-reference/responses-streaming (both seen 2026-11-21). What is read has defaults
-wherever a compatible server might leave a field out; unknown fields are ignored.
+https://platform.openai.com/docs/api-reference/responses-streaming (read in the SDKs' types and in excerpts,
+2026-11-21). What is read has defaults wherever a compatible server might leave a field out; unknown fields are ignored.
 """
 
 from typing import Any

@@ -22,6 +22,7 @@ _PROMPT_FILTER = [
     {"prompt_index": 0, "content_filter_results": _SAFE | {"jailbreak": {"filtered": False, "detected": False}}}
 ]
 _FAULTS = {
+    400: "This request was refused because a test asked for it.",
     401: _DENIED,
     404: "The API deployment for this resource does not exist.",
     429: "Requests have exceeded the call rate limit of your current tier. Please retry later.",

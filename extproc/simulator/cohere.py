@@ -1,8 +1,9 @@
 """Cohere's format: chat, embed and rerank.
 
-Sources, seen 2026-11-21: https://docs.cohere.com/reference/chat, https://docs.cohere.com/v2/docs/streaming,
-https://docs.cohere.com/v2/docs/tool-use-streaming (events), https://docs.cohere.com/reference/embed,
-https://docs.cohere.com/reference/rerank, https://docs.cohere.com/reference/errors.
+Sources, read in the SDKs' types and in excerpts, 2026-11-21: https://docs.cohere.com/reference/chat,
+https://docs.cohere.com/v2/docs/streaming, https://docs.cohere.com/v2/docs/tool-use-streaming (events),
+https://docs.cohere.com/reference/embed, https://docs.cohere.com/reference/rerank,
+https://docs.cohere.com/reference/errors.
 """
 
 import base64

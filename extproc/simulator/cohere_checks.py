@@ -1,7 +1,8 @@
 """What Cohere refuses in a request, in its words where they are published.
 
-Sources, seen 2026-11-21: https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/embed,
-https://docs.cohere.com/reference/rerank, https://docs.cohere.com/reference/errors (messages).
+Sources, read in the SDKs' types and in excerpts, 2026-11-21: https://docs.cohere.com/reference/chat,
+https://docs.cohere.com/reference/embed, https://docs.cohere.com/reference/rerank,
+https://docs.cohere.com/reference/errors (messages).
 """
 
 from typing import Any

@@ -23,6 +23,7 @@ class Directives:
       reset                     TCP reset before anything is sent
     In a stream (of a body that is not streamed: after half of it)
       cut_after, reset_after    the connection ends (FIN, RST) after so many events, without a terminator
+      end_after                 the stream ends in good order after so many events, without a terminator
       malformed_after           an event with broken JSON follows so many events
       error_in_stream_after     the provider's own error event ends the stream after so many events
       empty_choices             a chunk without choices (not streamed: an answer without any)
@@ -44,6 +45,7 @@ class Directives:
     reset: bool = False
     cut_after: int | None = None
     reset_after: int | None = None
+    end_after: int | None = None
     malformed_after: int | None = None
     error_in_stream_after: int | None = None
     empty_choices: bool = False
@@ -114,6 +116,7 @@ _VALUES: Mapping[str, Callable[[str], int | float]] = {
     "slow_headers": _seconds,
     "cut_after": _count,
     "reset_after": _count,
+    "end_after": _count,
     "malformed_after": _count,
     "error_in_stream_after": _count,
     "split": _size,

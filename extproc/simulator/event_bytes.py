@@ -28,6 +28,8 @@ def _faulted(events: Iterable[Event], directives: Directives, error: Event) -> I
         if number == directives.error_in_stream_after:
             yield error
             return
+        if number == directives.end_after:
+            return
         if number == directives.malformed_after:
             yield dataclasses.replace(event, data=event.data[: len(event.data) // 2], tokens=0)
         yield event

@@ -63,8 +63,10 @@ def studio_credential(call: Call) -> None:
 
 
 def vertex_credential(call: Call) -> None:
-    """Vertex AI's OAuth token."""
-    if not (call.bearer() and call.accepts(call.bearer())):
+    """Vertex AI's OAuth token; in express mode, whose paths name no project, a key."""
+    express = "/projects/" not in call.path
+    found = call.bearer() or (call.headers.get("x-goog-api-key", "") if express else "")
+    if not call.accepts(found):
         raise Rejected(401, "Request had invalid authentication credentials. Expected OAuth 2 access token.")
 
 

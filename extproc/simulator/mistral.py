@@ -1,7 +1,7 @@
 """Mistral's format: chat completions and embeddings under OpenAI's paths, so that it answers only where it is named.
 
-Sources, seen 2026-11-21: https://docs.mistral.ai/api/endpoint/chat, https://docs.mistral.ai/capabilities/reasoning
-(content in chunks), https://docs.mistral.ai/api/endpoint/embeddings.
+Sources, read in the SDKs' types and in excerpts, 2026-11-21: https://docs.mistral.ai/api/endpoint/chat,
+https://docs.mistral.ai/capabilities/reasoning (content in chunks), https://docs.mistral.ai/api/endpoint/embeddings.
 """
 
 import base64

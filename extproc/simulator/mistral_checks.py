@@ -1,8 +1,8 @@
 """What Mistral refuses in a request.
 
-Sources, seen 2026-11-21: https://docs.mistral.ai/api/endpoint/chat, https://docs.mistral.ai/api/endpoint/embeddings
-(fields; 422 for those that it does not know), https://github.com/mistralai/mistral-common (order of roles: code 3230;
-ids of tool calls: code 3280).
+Sources, read in the SDKs' types and in excerpts, 2026-11-21: https://docs.mistral.ai/api/endpoint/chat,
+https://docs.mistral.ai/api/endpoint/embeddings (fields; 422 for those that it does not know),
+https://github.com/mistralai/mistral-common (order of roles: code 3230; ids of tool calls: code 3280).
 """
 
 import re

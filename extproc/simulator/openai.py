@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from extproc.simulator import openai_chat, openai_checks, openai_endpoints, openai_responses
+from extproc.simulator import openai_chat, openai_checks, openai_endpoints, openai_responses, openai_responses_input
 from extproc.simulator.directives import Directives
 from extproc.simulator.format import (
     EVENT_STREAM_HEADERS,
@@ -17,7 +17,7 @@ from extproc.simulator.format import (
     read_object,
 )
 from extproc.simulator.openai_chat import Chunk
-from extproc.simulator.shapes import CompletionRequest, ResponseRequest
+from extproc.simulator.shapes import CompletionRequest
 
 DONE = Event(None, b"[DONE]")
 _FAULTS = {
@@ -65,11 +65,10 @@ def _completions(call: Call, request: Json, directives: Directives) -> Reply:
 
 
 def _responses(call: Call, request: Json, directives: Directives) -> Reply:
-    openai_checks.shape(request, ResponseRequest)
+    answered = openai_responses.compose(call, request, directives)
     if request.get("stream"):
-        events = openai_responses.events(call, request, directives)
-        return Reply(200, headers(call) | EVENT_STREAM_HEADERS, events=events)
-    return json_reply(call, openai_responses.document(call, request, directives))
+        return Reply(200, headers(call) | EVENT_STREAM_HEADERS, events=openai_responses.events(answered))
+    return json_reply(call, openai_responses.document(answered))
 
 
 _STREAMING: Mapping[str, Callable[[Call, Json, Directives], Reply]] = {
@@ -107,13 +106,15 @@ def headers(call: Call) -> dict[str, str]:
 
 
 def subject(call: Call) -> str:
-    """Directives stand in the last user message, in `prompt` or in `input`."""
+    """Directives stand in the last user message of `messages` or `input`, or in `prompt`."""
     if call.headers.get("content-type", "").startswith("multipart/"):
         return openai_endpoints.form(call).get("prompt", b"").decode(errors="replace")
     request = read_object(call.body) or {}
     if "messages" in request:
         return openai_chat.last_user_text(request["messages"])
-    return openai_endpoints.input_text(request.get("prompt", request.get("input", "")))
+    if "input" in request:
+        return openai_responses_input.last_user_text(request["input"])
+    return openai_endpoints.input_text(request.get("prompt", ""))
 
 
 def failure(call: Call, rejected: Rejected) -> Reply:

@@ -14,7 +14,9 @@ from extproc.simulator.directives import Directives
 from extproc.simulator.format import Json
 
 FINGERPRINT = "fp_5150fa7e00"
-_REASONING = {"none": 0, "minimal": 8, "low": 16, "medium": 32, "high": 64, "xhigh": 128, "max": 256}
+REASONING = {"none": 0, "minimal": 8, "low": 16, "medium": 32, "high": 64, "xhigh": 128, "max": 256}
+"""The tokens of reasoning for each `reasoning_effort`."""
+
 _FINISH = {
     Finish.STOP: "stop",
     Finish.STOP_SEQUENCE: "stop",
@@ -81,7 +83,7 @@ def read(request: Json) -> Prompt:
         forced=forced,
         parallel=request.get("parallel_tool_calls") is not False,
         json_schema=_json_schema(request.get("response_format")),
-        reasoning_tokens=_REASONING.get(request.get("reasoning_effort") or "none", 0),
+        reasoning_tokens=REASONING.get(request.get("reasoning_effort") or "none", 0),
         max_tokens=request.get("max_completion_tokens") or request.get("max_tokens"),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         input_tokens=sum(_message_tokens(message) for message in messages) + _tool_tokens(request.get("tools")),

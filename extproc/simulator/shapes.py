@@ -153,7 +153,11 @@ class ResponseRequest(msgspec.Struct):
     input: Any
     stream: bool | None = None
     instructions: str | None = None
+    include: list[str] | None = None
     max_output_tokens: Positive | None = None
+    reasoning: dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
 
 
 # Anthropic

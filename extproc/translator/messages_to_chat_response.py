@@ -25,11 +25,11 @@ from msgspec import Raw
 from extproc.apischema.anthropic import RedactedThinkingBlock, SignedBlock, ThinkingBlock
 from extproc.apischema.malformed import MALFORMED
 from extproc.apischema.openai_chat_answer import Annotation, Answer, Message, ToolCall, decode_answer
-from extproc.apischema.openai_response import ErrorDetail
 from extproc.errors import UpstreamError
 from extproc.translator import anthropic_events
 from extproc.translator.anthropic_events import Block, Citation, StopReason, TextBlock, ToolUseBlock
 from extproc.translator.base import Call, Outcome
+from extproc.translator.openai_errors import error_inside
 
 _STOP_REASONS: dict[str, StopReason] = {
     "stop": "end_turn",
@@ -39,15 +39,6 @@ _STOP_REASONS: dict[str, StopReason] = {
     "content_filter": "refusal",
 }
 # The HTTP status that an error inside a stream would have had: all that is left of it there is its type or code.
-_STATUSES = {
-    "invalid_request_error": 400,
-    "insufficient_quota": 429,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "overloaded": 503,
-    "overloaded_error": 503,
-    "timeout": 504,
-}
 _NO_INPUT = Raw(b"{}")
 
 _SIGNED = msgspec.json.Decoder(SignedBlock)
@@ -90,14 +81,6 @@ def is_input(arguments: str) -> bool:
     return True
 
 
-def error_of(error: ErrorDetail | str) -> UpstreamError:
-    """The error that a stream or a 200 carries."""
-    detail = ErrorDetail(message=error) if isinstance(error, str) else error
-    code = None if detail.code is None else str(detail.code)
-    status = _STATUSES.get(code or "") or _STATUSES.get(detail.type or "") or 502
-    return UpstreamError(detail.message or "The provider failed.", status=status, type=detail.type, code=code)
-
-
 def bad_arguments() -> UpstreamError:
     return UpstreamError("The provider called a tool with arguments that are not a JSON object.")
 
@@ -136,7 +119,7 @@ class WholeResponse:
         except MALFORMED:
             raise UpstreamError("The provider's answer cannot be read.") from None
         if answer.error is not None:
-            raise error_of(answer.error)
+            raise error_inside(answer.error)
         return answer
 
 

@@ -36,10 +36,10 @@ from extproc.translator.messages_to_chat_response import (
     bad_arguments,
     call_id,
     citation,
-    error_of,
     signed_block,
     stop_reason,
 )
+from extproc.translator.openai_errors import error_inside
 from extproc.wire import sse
 
 _DONE = b"[DONE]"
@@ -90,7 +90,7 @@ class StreamedResponse:
 
     def _on_chunk(self, chunk: Answer) -> bytes:
         if chunk.error is not None:
-            return self._fail(error_of(chunk.error))
+            return self._fail(error_inside(chunk.error))
         if chunk.usage is not None:
             self._usage = chunk.usage
         choice = next((each for each in chunk.choices or () if each.index == 0), None)

@@ -14,11 +14,13 @@ from extproc.apischema.openai import DONE, error_event
 from extproc.apischema.openai_response import Choice, Completion
 from extproc.errors import UpstreamError
 from extproc.translator.base import Outcome
+from extproc.translator.openai_errors import error_inside
 from extproc.wire.sse import Decoder, Event, EventBoundary, encode
 
 _DONE = b"[DONE]"
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
 _MOST_BYTES_READ = 32 << 20
-_ENDED_EARLY = "The provider's stream ended before its answer was complete."
+ENDED_EARLY = "The provider's stream ended before its answer was complete."
 
 
 class WholeMeter:
@@ -58,7 +60,16 @@ def read_completion(body: bytes, outcome: Outcome) -> None:
         raise UpstreamError("The provider's answer is not JSON.") from None
     _take(document, outcome)
     if document.has_error and not document.choices:
-        raise UpstreamError("The provider answered with an error in place of an answer.")
+        raise _error_in(body)
+
+
+def _error_in(body: bytes) -> UpstreamError:
+    """The provider's own error in place of an answer."""
+    try:
+        found = openai_response.decode_error(body).error
+    except MALFORMED:
+        found = None
+    return error_inside(found or "The provider answered with an error in place of an answer.")
 
 
 def read_other(body: bytes, outcome: Outcome) -> None:
@@ -129,7 +140,7 @@ class StreamMeter:
         """A stream without its terminator. Compatible servers exist that send none; an error of their own is enough."""
         if self.outcome.finish_reasons and not self.outcome.error:
             self.outcome.complete = True
-        return DONE if self.outcome.complete or self.outcome.error else self._break(_ENDED_EARLY)
+        return DONE if self.outcome.complete or self.outcome.error else self._break(ENDED_EARLY)
 
     def _break(self, message: str) -> bytes:
         self._broken = True
@@ -150,6 +161,7 @@ def _decode_chunk(data: bytes) -> Completion:
 def _of_unknown_shape(data: bytes) -> Completion:
     """A chunk that stays as it is, and whose usage counts. Behind a wrong type there may still be broken JSON."""
     try:
+        _check_json(data)
         return Completion(usage=_usage_of(data), choices=[Choice()])
     except MALFORMED:
         raise UpstreamError("The provider sent an event that is not JSON.") from None

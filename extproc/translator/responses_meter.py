@@ -17,7 +17,7 @@ from extproc.apischema.openai_responses import Response as ResponseObject
 from extproc.config.model import Target
 from extproc.errors import UpstreamError
 from extproc.translator.base import Call, Outcome, Response
-from extproc.translator.openai_meter import StreamMeter, WholeMeter
+from extproc.translator.openai_meter import ENDED_EARLY, StreamMeter, WholeMeter
 from extproc.translator.openai_to_openai import OpenAIToOpenAI
 from extproc.wire import sse
 
@@ -95,6 +95,10 @@ class ResponsesStreamMeter(StreamMeter):
         elif event.type == "error":
             self._error_seen = True
             self.outcome.error = "provider_error"
+
+    def _end(self) -> bytes:
+        """Every stream of this API ends with the response; nothing stands for that."""
+        return self._break(ENDED_EARLY)
 
     def _break(self, message: str) -> bytes:
         self._broken = True

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from extproc.genai.tokenizer import Tokenizers, VocabularyError, encoding_name, read_vocabulary
 

@@ -482,6 +482,13 @@ def test_a_message_whose_stream_goes_bad(anthropic: Anthropic, row: Row, directi
 
 
 @EVERY
+def test_a_message_whose_answer_is_cut(anthropic: Anthropic, row: Row) -> None:
+    with pytest.raises(anthropic_sdk.InternalServerError) as caught:
+        anthropic.messages.create(model=row.name, messages=told("cut_after=1"), max_tokens=100)
+    assert caught.value.status_code == 502
+
+
+@EVERY
 def test_counting_tokens(gateway: Gateway, anthropic: Anthropic, row: Row) -> None:
     """Anthropic counts by itself (one word is a token to the simulator); for the others the gateway does."""
     count = anthropic.messages.count_tokens(model=row.name, messages=[{"role": "user", "content": "one two three"}])

