@@ -5,8 +5,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
+import brotli
+import zstandard
+
 _MOST_OUTPUT = 64 << 20
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way of asking for a gzip header
+_STEP = 1 << 20  # of output at a time
+_ZSTD_WINDOW = 8 << 20  # RFC 9659, section 3: what a content coding may use
+_ZSTD_STEP = 256  # of input at a time: a frame can hold 128 KiB of output in four bytes
 
 
 class ContentEncodingError(ValueError):
@@ -113,6 +119,70 @@ def _has_zlib_header(data: bytes) -> bool:
     return data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
 
 
+class _Brotli:
+    """br (RFC 7932)."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._stream = brotli.Decompressor()
+        self._begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        self._begun = self._begun or bool(data)
+        plain = []
+        while data or not self._stream.can_accept_more_data():
+            plain.append(self._step(data))
+            data = b""
+        return b"".join(plain)
+
+    def finish(self) -> bytes:
+        if self._begun and not self._stream.is_finished():
+            raise ContentEncodingError("The response body is cut short.")
+        return b""
+
+    def _step(self, data: bytes) -> bytes:
+        try:
+            plain: bytes = self._stream.process(data, output_buffer_limit=_STEP)
+        except brotli.error:
+            raise ContentEncodingError("The response body is corrupt: it does not decode.") from None
+        self._left -= len(plain)
+        if self._left < 0:
+            raise ContentEncodingError("The response body is too large once decoded.")
+        return plain
+
+
+class _Zstd:
+    """zstd (RFC 8878): any number of frames, one after another, of windows that a browser would take too."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._library = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._frame: zstandard.ZstdDecompressionObj | None = None  # None between frames
+
+    def feed(self, data: bytes) -> bytes:
+        return b"".join(self._step(data[at : at + _ZSTD_STEP]) for at in range(0, len(data), _ZSTD_STEP))
+
+    def finish(self) -> bytes:
+        if self._frame is not None:
+            raise ContentEncodingError("The response body is cut short.")
+        return b""
+
+    def _step(self, data: bytes) -> bytes:
+        plain = []
+        while data:
+            frame = self._frame or self._library.decompressobj()
+            try:
+                plain.append(frame.decompress(data))
+            except zstandard.ZstdError:
+                raise ContentEncodingError("The response body is corrupt: it does not decode.") from None
+            self._left -= len(plain[-1])
+            if self._left < 0:
+                raise ContentEncodingError("The response body is too large once decoded.")
+            data = frame.unused_data
+            self._frame = None if frame.eof else frame
+        return b"".join(plain)
+
+
 _DECODERS: Mapping[str, Callable[[int], Decoder]] = MappingProxyType(
-    {"gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Deflate}
+    {"gzip": _Gzip, "x-gzip": _Gzip, "deflate": _Deflate, "br": _Brotli, "zstd": _Zstd}
 )
