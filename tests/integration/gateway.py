@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from extproc.simulator.settings import Settings
 ROOT = Path(__file__).parents[2]
 ENVOY = Path(sys.executable).with_name("envoy")
 KEY, LIMITED_KEY = "sk-demo", "sk-demo-limited"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _START_SECONDS = 30.0
 
 
@@ -153,14 +154,23 @@ class Gateway:
         (self.directory / "gateway.yaml").write_text(yaml.safe_dump(dict(document), sort_keys=False))
 
 
-def cluster(name: str, port: int) -> dict[str, Any]:
-    """A provider's cluster, as a platform team would write it."""
+def cluster(name: str, port: int, filters: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """A provider's cluster, as a platform team would write it; `filters` are upstream HTTP filters of its own."""
     endpoint = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": "2s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        **({"typed_extension_protocol_options": {_HTTP_OPTIONS: _with_filters(filters)}} if filters else {}),
+    }
+
+
+def _with_filters(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
+        "explicit_http_config": {"http_protocol_options": {}},
+        "http_filters": list(filters),
     }
 
 
@@ -173,10 +183,11 @@ def running_gateway(
     grace: float = 5.0,
     options: Mapping[str, Any] | None = None,
     ports: Mapping[str, int] | None = None,
+    filters: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Iterator[Gateway]:
     """Runs `document` with a cluster for each simulator, named as it is, and for each further one in `ports`.
 
-    `options` go to RenderOptions.
+    `options` go to RenderOptions, `filters` are the clusters' own upstream filters.
     """
     directory = Path(tempfile.mkdtemp(prefix="gw-"))
     with Simulators(simulators) as providers:
@@ -184,7 +195,7 @@ def running_gateway(
         gateway.rewrite(document)
         try:
             _start_server(gateway, workers, grace)
-            _start_envoy(gateway, workers, options or {}, ports or {})
+            _start_envoy(gateway, workers, options or {}, ports or {}, filters or {})
             yield gateway
         finally:
             for process in gateway.processes.values():
@@ -202,7 +213,13 @@ def _start_server(gateway: Gateway, workers: int, grace: float) -> None:
     _wait_for(gateway, "serve", lambda: gateway.admin("/readyz")[0] == 200)
 
 
-def _start_envoy(gateway: Gateway, workers: int, options: Mapping[str, Any], ports: Mapping[str, int]) -> None:
+def _start_envoy(
+    gateway: Gateway,
+    workers: int,
+    options: Mapping[str, Any],
+    ports: Mapping[str, int],
+    filters: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
     source = Source(gateway.directory / "gateway.yaml", os.environ)
     made = RenderOptions(
         port=gateway.port,
@@ -213,7 +230,7 @@ def _start_envoy(gateway: Gateway, workers: int, options: Mapping[str, Any], por
         **options,
     )
     simulated = {name: one.port for name, one in gateway.simulators.by_name.items()}
-    clusters = [cluster(name, port) for name, port in {**simulated, **ports}.items()]
+    clusters = [cluster(name, port, filters.get(name, ())) for name, port in {**simulated, **ports}.items()]
     bootstrap = gateway.directory / "envoy.yaml"
     bootstrap.write_text(dump(render(source.read(), clusters, made)))
     command = [str(ENVOY), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]

@@ -179,3 +179,32 @@ def test_a_signature_is_of_what_arrives_also_on_the_second_attempt() -> None:
             assert received.target == "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse"
             assert received.header("host") == "bedrock.example.com"
             assert received.header("authorization") == signature_of(received)
+
+
+SIGNED_BY_ENVOY = {
+    "name": "aws",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+        "service_name": "bedrock",
+        "region": "us-east-1",
+        "match_excluded_headers": [{"prefix": "x-envoy"}],  # they never arrive
+        "credential_provider": {
+            "inline_credential": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "aws-secret"}
+        },
+    },
+}
+
+
+def test_envoys_own_signature_is_of_what_arrives_also_on_the_second_attempt() -> None:
+    bedrock = backend("bedrock", "bedrock", region="us-east-1", credential={"aws": {"signer": "envoy"}})
+    down = backend("down", "openai")
+    simulators = {
+        "bedrock": Settings(formats=("bedrock",), log_size=10),
+        "down": Settings(formats=("openai",), always="status=503", log_size=10),
+    }
+    for chain in ((bedrock, down), (down, bedrock)):
+        made = document(*chain, model=CLAUDE)
+        with running_gateway(made, simulators, filters={"bedrock": [SIGNED_BY_ENVOY]}) as gateway:
+            chat(gateway)
+            (received,) = gateway.simulator("bedrock").log
+            assert received.header("authorization") == signature_of(received)
