@@ -66,7 +66,21 @@ def _clusters(arguments: argparse.Namespace, environ: Mapping[str, str]) -> list
         return [place.value for place in read(arguments.clusters).clusters]
     if arguments.config is not None:
         raise ConfigError("with --config, name your Envoy cluster files: --clusters FILE ...")
-    return default_clusters(environ, _trusted_ca())
+    clusters = default_clusters(environ, _trusted_ca())
+    _refuse_a_loop(clusters, arguments.listen)
+    return clusters
+
+
+def _refuse_a_loop(clusters: list[dict[str, Any]], listen: tuple[str, int]) -> None:
+    """Who exports OPENAI_BASE_URL for a client of this gateway may start the gateway in the same shell."""
+    for cluster in clusters:
+        endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+        address = endpoint["address"]["socket_address"]
+        if (address["address"], address["port_value"]) in (listen, ("localhost", listen[1])):
+            raise ConfigError(
+                f"the environment's base URL of {cluster['name']!r} is this gateway's own address: unset it, or choose"
+                " another with --listen"
+            )
 
 
 def _trusted_ca() -> str:

@@ -74,6 +74,14 @@ def test_render_with_a_document_wants_clusters(gateway_yaml: Path, capsys: pytes
     assert "name your Envoy cluster files" in capsys.readouterr().err
 
 
+def test_a_gateway_in_front_of_itself_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:10000/v1")
+    assert main(["render"]) == 2
+    assert "the environment's base URL of 'openai' is this gateway's own address" in capsys.readouterr().err
+
+
 def test_a_new_key_is_shown_once_with_its_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "new", "ci", "--salt", "00112233445566778899aabbccddeeff"]) == 0
     out = capsys.readouterr().out
