@@ -24,7 +24,7 @@ from extproc.config.model import (
 )
 from extproc.errors import CredentialUnavailable
 from extproc.exchange.actions import HeaderList
-from extproc.policy.sigv4 import AwsCredentials, Signer
+from extproc.policy.sigv4 import Signer
 
 CREDENTIAL_HEADERS = (
     "authorization",
@@ -175,13 +175,8 @@ class _AwsSignature:
         if not isinstance(keys, AwsKeys):
             raise _unavailable(self._backend)
         if self._signer is None or keys != self._keys:
-            self._keys, self._signer = keys, _signer(keys, self._backend.region or "")
+            self._keys, self._signer = keys, Signer(keys, self._backend.region or "", _AWS_SERVICE)
         return self._signer
-
-
-def _signer(keys: AwsKeys, region: str) -> Signer:
-    credentials = AwsCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
-    return Signer(credentials, region, _AWS_SERVICE)
 
 
 def _unavailable(backend: Backend) -> CredentialUnavailable:

@@ -8,24 +8,14 @@ escaped once more (`/model/a%3A0/converse` is signed as `/model/a%253A0/converse
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote
 
-from extproc.config.model import Secret
+from extproc.config.model import AwsKeys
 from extproc.exchange.actions import HeaderList
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-
-
-@dataclass(frozen=True, slots=True)
-class AwsCredentials:
-    """An access key; `session_token` comes with temporary ones."""
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
 
 
 class Signer:
@@ -34,7 +24,7 @@ class Signer:
     The signing key, which is good for a day, is kept until the day changes.
     """
 
-    def __init__(self, credentials: AwsCredentials, region: str, service: str) -> None:
+    def __init__(self, credentials: AwsKeys, region: str, service: str) -> None:
         self._credentials = credentials
         self._region = region
         self._service = service

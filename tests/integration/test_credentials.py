@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from openai import InternalServerError, OpenAI
 
-from extproc.config.model import Secret
-from extproc.policy.sigv4 import AwsCredentials, Signer
+from extproc.config.model import AwsKeys, Secret
+from extproc.policy.sigv4 import Signer
 from extproc.simulator.request_log import Received
 from extproc.simulator.settings import Settings
 from tests.integration.documents import backend, key, keys
@@ -159,7 +159,7 @@ def signature_of(received: Received) -> str:
     signed = sent.partition("SignedHeaders=")[2].partition(",")[0].split(";")
     headers = {name: received.header(name) or "" for name in signed if name != "x-amz-date"}
     moment = datetime.strptime(received.header("x-amz-date") or "", "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    signer = Signer(AwsCredentials("AKIDEXAMPLE", Secret("aws-secret")), "us-east-1", "bedrock")
+    signer = Signer(AwsKeys("AKIDEXAMPLE", Secret("aws-secret")), "us-east-1", "bedrock")
     made = signer.sign(received.method, received.target, headers, received.body, moment.timestamp())
     return dict(made)["authorization"]
 

@@ -27,7 +27,7 @@ from extproc.policy.credentials import (
     headers_to_set,
     live_credential,
 )
-from extproc.policy.sigv4 import AwsCredentials, Signer
+from extproc.policy.sigv4 import Signer
 
 NOW = 1790000000.0
 HOST = "bedrock-runtime.us-east-1.amazonaws.com"
@@ -131,7 +131,7 @@ def test_what_was_not_fetched_yet_is_an_error_and_no_wait(credential: FetchedCre
 @pytest.mark.parametrize("schema", [Schema.BEDROCK, Schema.ANTHROPIC_BEDROCK])
 def test_aws_signs_the_request_as_it_goes_out(schema: Schema) -> None:
     added = dict(live(backend(schema, KEYS)).headers(REQUEST, NOW))
-    signer = Signer(AwsCredentials("AKIDEXAMPLE", Secret("aws-secret"), Secret("aws-session")), "us-east-1", "bedrock")
+    signer = Signer(AwsKeys("AKIDEXAMPLE", Secret("aws-secret"), Secret("aws-session")), "us-east-1", "bedrock")
     signed = {"content-type": "application/json", "host": HOST}
     expected = signer.sign("POST", "/model/m/converse", signed, b'{"messages":[]}', NOW)
     assert added == {"content-type": "application/json", **dict(expected)}

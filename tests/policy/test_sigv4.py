@@ -7,8 +7,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from extproc.config.model import Secret
-from extproc.policy.sigv4 import AwsCredentials, Signer
+from extproc.config.model import AwsKeys, Secret
+from extproc.policy.sigv4 import Signer
 
 NOW = 1790000000.25
 HOST = "bedrock-runtime.us-east-1.amazonaws.com"
@@ -17,7 +17,7 @@ JSON = {"content-type": "application/json", "host": HOST}
 
 
 def signed(target: str, headers: dict[str, str], body: bytes, token: str | None, now: float = NOW) -> dict[str, str]:
-    credentials = AwsCredentials(KEY, Secret(SECRET), Secret(token) if token else None)
+    credentials = AwsKeys(KEY, Secret(SECRET), Secret(token) if token else None)
     return dict(Signer(credentials, "us-east-1", "bedrock").sign("POST", target, headers, body, now))
 
 
@@ -80,7 +80,7 @@ def test_what_is_added() -> None:
 
 
 def test_a_new_day_has_a_new_key() -> None:
-    signer = Signer(AwsCredentials(KEY, Secret(SECRET)), "us-east-1", "bedrock")
+    signer = Signer(AwsKeys(KEY, Secret(SECRET)), "us-east-1", "bedrock")
     for now in (NOW, NOW + 60, NOW + 86400, NOW):
         assert dict(signer.sign("POST", "/model/m/converse", JSON, b"{}", now)) == signed(
             "/model/m/converse", JSON, b"{}", None, now
@@ -88,6 +88,6 @@ def test_a_new_day_has_a_new_key() -> None:
 
 
 def test_secrets_hide_themselves() -> None:
-    shown = repr(AwsCredentials(KEY, Secret(SECRET), Secret(TOKEN)))
+    shown = repr(AwsKeys(KEY, Secret(SECRET), Secret(TOKEN)))
     assert SECRET not in shown
     assert TOKEN not in shown
