@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_DETAILS: Mapping[str, str | int] = MappingProxyType({})
 
 
 class GatewayError(Exception):
@@ -16,7 +17,7 @@ class GatewayError(Exception):
 
     `status` is an HTTP status, `type` and `code` are the OpenAI error object's fields
     (https://platform.openai.com/docs/guides/error-codes), `param` names the request field at fault,
-    `headers` are added to the answer (lower-case names).
+    `headers` are added to the answer (lower-case names). `details` are further fields of the error object: JSON values.
     """
 
     status = 500
@@ -30,12 +31,14 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         headers: Mapping[str, str] = _NOTHING,
+        details: Mapping[str, str | int] = _NO_DETAILS,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code if code is not None else type(self).code
         self.headers = headers
+        self.details = details
 
 
 class InvalidRequest(GatewayError):
@@ -69,12 +72,52 @@ class NotFound(GatewayError):
     code = "model_not_found"
 
 
+class BudgetExceeded(GatewayError):
+    """A budget of money or tokens is spent, or what is left does not pay for the request: 402.
+
+    Never to be tried again by itself, whatever `status` an operator prefers.
+    """
+
+    status = 402
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, *, status: int = 402, details: Mapping[str, str | int] = _NO_DETAILS) -> None:
+        super().__init__(message, headers={"x-should-retry": "false"}, details=details)
+        self.status = status
+
+
+class RateLimited(GatewayError):
+    """Too many requests or tokens in a time, or too many requests at once: 429."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class StoreUnavailable(GatewayError):
+    """A policy that fails closed cannot be decided, because the store does not answer: 503."""
+
+    status = 503
+    type = "api_error"
+    code = "store_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway cannot check limits and budgets now.", headers={"retry-after": "1"})
+
+
 class RequestTooLarge(GatewayError):
     """The body is over the limit: 413."""
 
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
+
+
+class ContentFiltered(InvalidRequest):
+    """A guardrail or a privacy policy refuses what the request holds: 400. The message names the rule, never the text."""
+
+    code = "content_filter"
 
 
 class Unsupported(InvalidRequest):

@@ -24,25 +24,16 @@ _TYPES = {
 }
 
 
-class _Error(msgspec.Struct, omit_defaults=True):
-    type: str
-    message: str
-    code: str | None = None
-    param: str | None = None
-
-
-class _Body(msgspec.Struct, tag="error", tag_field="type"):
-    error: _Error
-
-
 def error_type(status: int) -> str:
     """Anthropic's name for errors of an HTTP status; for one it does not use, the name for whose fault it is."""
     return _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
 
 
 def error_body(error: GatewayError) -> bytes:
-    """The JSON body of an error answer: `{"type": "error", "error": {"type", "message"}}`."""
-    return msgspec.json.encode(_Body(_Error(error_type(error.status), error.message, error.code, error.param)))
+    """The JSON body of an error answer: `{"type": "error", "error": {"type", "message", …its details}}`."""
+    own = {name: value for name, value in (("code", error.code), ("param", error.param)) if value is not None}
+    fields = {"type": error_type(error.status), "message": error.message, **own, **error.details}
+    return msgspec.json.encode({"type": "error", "error": fields})
 
 
 def error_event(error: GatewayError) -> bytes:

@@ -17,6 +17,7 @@ class Kind(Enum):
 
     GENERATION = "generation"  # has a `model`, has usage, may be translated
     MODELS = "models"  # answered by the gateway itself
+    QUOTA = "quota"  # answered by the gateway itself
     COUNT_TOKENS = "count_tokens"  # answered by the backend where it can, else by the gateway itself
     PASSTHROUGH = "passthrough"  # sent as it is to a backend of OpenAI's format
 
@@ -42,8 +43,9 @@ MESSAGES = Endpoint("/messages", "chat", Kind.GENERATION, dialects.ANTHROPIC)
 COUNT_TOKENS = Endpoint("/messages/count_tokens", "count_tokens", Kind.COUNT_TOKENS, dialects.ANTHROPIC)
 RERANK = Endpoint("/rerank", "rerank", Kind.GENERATION)
 MODELS = Endpoint("/models", "list_models", Kind.MODELS)
+QUOTA = Endpoint("/quota", "quota", Kind.QUOTA)
 
-_ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS, RERANK, MODELS)
+_ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS, RERANK, MODELS, QUOTA)
 _EXACT = {**{f"/v1{endpoint.path}": endpoint for endpoint in _ENDPOINTS}, "/v2/rerank": RERANK}
 _PASSTHROUGH = frozenset(
     {

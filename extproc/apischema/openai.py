@@ -11,20 +11,10 @@ from extproc.errors import GatewayError
 DONE = b"data: [DONE]\n\n"
 
 
-class _Error(msgspec.Struct):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class _Body(msgspec.Struct):
-    error: _Error
-
-
 def error_body(error: GatewayError) -> bytes:
-    """The JSON body of an error answer: `{"error": {"message", "type", "param", "code"}}`."""
-    return msgspec.json.encode(_Body(_Error(error.message, error.type, error.param, error.code)))
+    """The JSON body of an error answer: `{"error": {"message", "type", "param", "code", …its details}}`."""
+    fields = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    return msgspec.json.encode({"error": {**fields, **error.details}})
 
 
 def error_event(error: GatewayError) -> bytes:

@@ -179,22 +179,6 @@ class Event(Struct):
     response: Json = UNSET
 
 
-class _Error(Struct):
-    type: str
-    code: str | None
-    message: str
-    param: str | None
-
-
-class _ErrorEvent(Struct):
-    type: str
-    sequence_number: int
-    code: str | None
-    message: str
-    param: str | None
-    error: _Error
-
-
 _REQUEST = msgspec.json.Decoder(ResponsesRequest)
 
 
@@ -213,8 +197,13 @@ def numbered_error_event(error: GatewayError, sequence_number: int) -> bytes:
     SDKs raise. They are in both places here. `code` is never null, because generated clients want a string.
     """
     code = error.code or error.type
-    detail = _Error(error.type, code, error.message, error.param)
-    event = _ErrorEvent("error", sequence_number, code, error.message, error.param, detail)
+    detail = {"code": code, "message": error.message, "param": error.param}
+    event = {
+        "type": "error",
+        "sequence_number": sequence_number,
+        **detail,
+        "error": {"type": error.type, **detail, **error.details},
+    }
     return sse.encode(msgspec.json.encode(event), "error")
 
 

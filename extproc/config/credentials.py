@@ -40,6 +40,10 @@ class SecretReader:
             return None
         return text
 
+    def check_file(self, name: str, path: str) -> None:
+        """That a file which someone else will read can be read. It counts as one of the document's secret files."""
+        self._from_file(name, path)
+
     def _text(self, source: SecretSource, path: str) -> str | None:
         if source.env is not None:
             return self._from_environment(source.env, f"{path}.env")

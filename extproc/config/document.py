@@ -1,15 +1,15 @@
-"""The shape of `gateway.yaml`: every field there is, once.
+"""The shape of `gateway.yaml`, first part: words, secrets, backends and models. `document_root` has the whole.
 
 The loader checks documents against these types and the JSON Schema is made of them. A constraint's `description` says
 what the value must be, for the schema's reader and in the loader's messages alike.
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from extproc.config.model import Schema, UnknownPrice, Unsupported, UsageExtraction
+from extproc.config.model import Schema, Unsupported
 
 HEADER_VALUE = r"^[!-~]([ -~]*[!-~])?$"
 AUTHORITY = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$"
@@ -37,6 +37,10 @@ ModelName = Annotated[
         pattern=r"^(?=.{1,128}$)[A-Za-z0-9._:/@+~-]*\*?$",
         description="a model's name of 1 to 128 letters, digits and '._:/@+~-', with a '*' at its end at most",
     ),
+]
+Models = Annotated[
+    tuple[ModelName, ...],
+    Meta(min_length=1, description="a list with at least one model (leave it out for all models)"),
 ]
 UpstreamModel = Annotated[
     str,
@@ -129,50 +133,20 @@ EnvironmentName = Annotated[
 FilePath = Annotated[
     str, Meta(pattern=r"^/[^\x00-\x1f]{1,4095}$", description="the absolute path of a file (never the secret itself)")
 ]
-Salt = Annotated[
-    str,
-    Meta(
-        pattern=r"^([0-9a-fA-F]{2}){16,64}$",
-        description="16 to 64 random bytes in hex; `openssl rand -hex 16` makes some",
-    ),
-]
-Digest = Annotated[
-    str,
-    Meta(pattern=r"^[0-9a-f]{64}$", description="the HMAC-SHA256 of a key under the salt: 64 hex digits in lower case"),
-]
-Expiry = Annotated[
-    str,
-    Meta(
-        pattern=r"^2[0-9]{3}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
-        description="a date (2027-01-31, from its first moment in UTC) or a time with its zone (2027-01-31T12:00:00Z)",
-    ),
-]
-Dollars = (
-    Annotated[
-        str,
-        Meta(
-            pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$",
-            description='US dollars per million tokens, from 0 to 999999.999999999, as in "2.50"',
-        ),
-    ]
-    | Annotated[
-        float,
-        Meta(ge=0, lt=1_000_000, description='US dollars per million tokens, from 0 to 999999.999999999, as in "2.50"'),
-    ]
-)
 Tokens = Annotated[int, Meta(ge=1, le=10_000_000, description="a number of tokens from 1 to 10000000")]
-RequestBytes = Annotated[
-    int, Meta(ge=1024, le=256 << 20, description="a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)")
-]
 
 
-class _Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every mapping of the document has. Exactly one of the fields in `exactly_one` must be given, if any are."""
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every mapping of the document has.
+
+    Of the fields in `exactly_one` one must be given, of those in `at_least_one` one or more, where they name any.
+    """
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
+    at_least_one: ClassVar[tuple[str, ...]] = ()
 
 
-class SecretSource(_Mapping, frozen=True):
+class SecretSource(Section, frozen=True):
     """Where a secret comes from: one of an environment variable, a file, or (discouraged) the document itself."""
 
     exactly_one: ClassVar[tuple[str, ...]] = ("env", "file", "value")
@@ -188,20 +162,20 @@ class AwsSigner(StrEnum):
     ENVOY = "envoy"
 
 
-class AwsFileEntry(_Mapping, frozen=True):
+class AwsFileEntry(Section, frozen=True):
     """A profile of a shared credentials file of AWS (`aws_access_key_id = …`). Read again when it changes."""
 
     file: FilePath
     profile: Profile = "default"
 
 
-class AwsChainEntry(_Mapping, frozen=True):
+class AwsChainEntry(Section, frozen=True):
     """Where AWS's SDK looks: environment, profile, web identity, container, instance. Needs the extra `aws`."""
 
     profile: Profile | None = None
 
 
-class AwsEntry(_Mapping, frozen=True):
+class AwsEntry(Section, frozen=True):
     """A credential of AWS: an access key, its file, or the SDK's chain; or Envoy signs by itself.
 
     `access_key_id` comes with `secret_access_key`, and with `session_token` where the key is temporary. `signer: envoy`
@@ -218,13 +192,13 @@ class AwsEntry(_Mapping, frozen=True):
     signer: AwsSigner | None = None
 
 
-class GcpMetadataEntry(_Mapping, frozen=True):
+class GcpMetadataEntry(Section, frozen=True):
     """A service account that the metadata server knows."""
 
     account: ServiceAccount = "default"
 
 
-class GcpEntry(_Mapping, frozen=True):
+class GcpEntry(Section, frozen=True):
     """Where Google's tokens come from: a service account's key file, a workload-identity file, the metadata server."""
 
     exactly_one: ClassVar[tuple[str, ...]] = ("service_account", "workload_identity", "metadata")
@@ -234,13 +208,13 @@ class GcpEntry(_Mapping, frozen=True):
     metadata: GcpMetadataEntry | None = None
 
 
-class ManagedIdentityEntry(_Mapping, frozen=True):
+class ManagedIdentityEntry(Section, frozen=True):
     """An identity of the Azure machine; `client_id` says which, where it has several."""
 
     client_id: DirectoryId | None = None
 
 
-class EntraEntry(_Mapping, frozen=True):
+class EntraEntry(Section, frozen=True):
     """Where Microsoft Entra's tokens come from: an application with a secret or a federated token, or the machine.
 
     An application has `tenant_id` and `client_id`. `login` is the cloud's host for tokens.
@@ -257,7 +231,7 @@ class EntraEntry(_Mapping, frozen=True):
     login: Authority = "login.microsoftonline.com"
 
 
-class AwsSecretEntry(_Mapping, frozen=True):
+class AwsSecretEntry(Section, frozen=True):
     """A secret in AWS Secrets Manager; `field` where it is a JSON object. Needs the extra `aws`."""
 
     id: ResourceName
@@ -265,7 +239,7 @@ class AwsSecretEntry(_Mapping, frozen=True):
     field: ResourceName | None = None
 
 
-class VaultEntry(_Mapping, frozen=True):
+class VaultEntry(Section, frozen=True):
     """A field of a secret in Vault's key-value store, version 2. Needs the extra `vault`."""
 
     address: ServerUrl
@@ -288,14 +262,14 @@ class CredentialEntry(SecretSource, frozen=True):
     vault: VaultEntry | None = None
 
 
-class PromptCachingEntry(_Mapping, frozen=True):
+class PromptCachingEntry(Section, frozen=True):
     """Up to the end of which parts the provider is asked to cache a prompt, where the caller says nothing of it."""
 
     system: bool = False
     tools: bool = False
 
 
-class BackendEntry(_Mapping, frozen=True):
+class BackendEntry(Section, frozen=True):
     """A place that answers requests: an Envoy cluster, the provider behind it, its wire format and the credential.
 
     `cluster` is the backend's name unless given. `provider` (an OpenTelemetry `gen_ai.provider.name`) and `base_path`
@@ -318,14 +292,14 @@ class BackendEntry(_Mapping, frozen=True):
     max_tokens_default: Tokens = 4096
 
 
-class TargetEntry(_Mapping, frozen=True):
+class TargetEntry(Section, frozen=True):
     """One step of a chain: a backend, and the model's name there (the caller's name unless given)."""
 
     backend: Name
     model: UpstreamModel | None = None
 
 
-class ModelEntry(_Mapping, frozen=True):
+class ModelEntry(Section, frozen=True):
     """A model that callers may name, and who answers for it, first choice first.
 
     A name that ends in `*` stands for all names that begin so, and a `*` at the end of a target's model for the rest of
@@ -337,67 +311,3 @@ class ModelEntry(_Mapping, frozen=True):
         tuple[Name | TargetEntry, ...],
         Meta(min_length=1, max_length=8, description="a list of 1 to 8 targets"),
     ]
-
-
-class KeyEntry(_Mapping, frozen=True):
-    """A virtual key: its `digest`, or a `secret` whose digest is made when the document is loaded."""
-
-    exactly_one: ClassVar[tuple[str, ...]] = ("digest", "secret")
-
-    alias: Label
-    digest: Digest | None = None
-    secret: SecretSource | None = None
-    team: Label | None = None
-    models: Annotated[
-        tuple[ModelName, ...],
-        Meta(min_length=1, description="a list with at least one model (leave it out for all models)"),
-    ] = ("*",)
-    expires: Expiry | None = None
-
-
-class KeysSection(_Mapping, frozen=True):
-    """Who may call. `salt` goes into every digest: a new salt makes all digests worthless."""
-
-    salt: Salt
-    entries: Annotated[tuple[KeyEntry, ...], Meta(min_length=1, description="a list with at least one key")]
-
-
-class LimitsSection(_Mapping, frozen=True):
-    """How large requests may be."""
-
-    max_request_bytes: RequestBytes = 32 << 20
-
-
-class PriceEntry(_Mapping, frozen=True):
-    """The operator's own price of a provider's model, in US dollars per million tokens."""
-
-    provider: Name
-    model: UpstreamModel
-    input: Dollars
-    output: Dollars
-    cache_read: Dollars | None = None
-    cache_creation: Dollars | None = None
-
-
-class AccountingSection(_Mapping, frozen=True):
-    """How tokens are counted, and what they cost."""
-
-    usage_extraction: UsageExtraction = UsageExtraction.FRAMES
-    unknown_price: UnknownPrice = UnknownPrice.ALLOW
-    prices: tuple[PriceEntry, ...] = ()
-
-
-class GatewayDocument(_Mapping, frozen=True):
-    """The gateway: backends, the models they answer for, and the keys of those who may call.
-
-    `passthrough` names the backend that answers the endpoints of OpenAI's API that have no model (files, batches, …);
-    without it there are none.
-    """
-
-    version: Literal[1]
-    backends: Annotated[tuple[BackendEntry, ...], Meta(min_length=1, description="a list with at least one backend")]
-    models: Annotated[tuple[ModelEntry, ...], Meta(min_length=1, description="a list with at least one model")]
-    keys: KeysSection
-    passthrough: Name | None = None
-    limits: LimitsSection = LimitsSection()
-    accounting: AccountingSection = AccountingSection()

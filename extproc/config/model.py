@@ -5,6 +5,11 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+from extproc.config.limits import AnyRule, Organisation, Team
+from extproc.config.privacy import Privacy
+from extproc.genai.money import Rates
 
 WILDCARD = "*"
 """At the end of a model's name: any rest. At the end of a target's model: that rest. In a key's models: all."""
@@ -237,7 +242,8 @@ class UnknownPrice(StrEnum):
     """What a model without a price costs."""
 
     DENY = "deny"  # such a model is refused when the document is loaded
-    ALLOW = "allow"  # requests pass, and a metric counts that their cost is unknown
+    ALLOW = "allow"  # requests pass, and a metric counts that their cost is unknown; not under a budget of money
+    DEFAULT = "default"  # what `default_price` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,19 +251,106 @@ class Key:
     """A virtual key. `digest` is HMAC-SHA256 of the key under the document's salt, in hex; the key itself is nowhere.
 
     `models` are the names it may use, `*` for all; a name is a model's, or one that a wildcard model answers for.
-    `expires` is a Unix time in seconds.
+    `endpoints` are the paths it may call (`/v1/embeddings`; `/v1/files*` for all that begin so). `aliases` are names of
+    its own for models. `networks` are the CIDR blocks that it may be used from; none: from anywhere. `expires` is a
+    Unix time in seconds. `rules` are limits and budgets of this key alone.
     """
 
     alias: str
     digest: str = field(repr=False)
+    user: str = ""
     team: str = ""
     models: tuple[str, ...] = ("*",)
+    endpoints: tuple[str, ...] = ("*",)
+    aliases: tuple[tuple[str, str], ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    tags: tuple[str, ...] = ()
+    blocked: bool = False
     expires: float | None = None
+    rules: tuple[AnyRule, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a member of a JWT must be. `name` is a path with dots; a list matches by any of its items.
+
+    `value` may end in `*`; `*` alone: it must be there.
+    """
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRule:
+    """Who a caller without a key is: the first rule that matches says.
+
+    `claims` are of a JWT that Envoy's jwt_authn verified and put into metadata under `provider`; `spiffe` is a SPIFFE
+    id of the caller's certificate, in which `*` stands for one path segment. Exactly one of the two is set.
+    `user`, `team` and `tags` may use `{claim}`, or `{1}`, `{2}` for what the `*` of a SPIFFE id stand for.
+    """
+
+    name: str
+    provider: str = ""
+    claims: tuple[Claim, ...] = ()
+    spiffe: str = ""
+    user: str = ""
+    team: str = ""
+    tags: tuple[str, ...] = ()
+    models: tuple[str, ...] = ("*",)
+    endpoints: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryOptions:
+    """The store is in the worker: for one worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """Files in PEM. Without `ca_file` the machine's authorities count."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class RedisMode(StrEnum):
+    SINGLE = "single"
+    SENTINEL = "sentinel"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """Redis or Valkey. `nodes` are host and port: of the server, of sentinels, or of some nodes of the cluster.
+
+    `unix_socket` instead of nodes in single mode. `wait_replicas` is how many replicas must have a change before it
+    counts as made. `timeout_ms` bounds every operation.
+    """
+
+    mode: RedisMode = RedisMode.SINGLE
+    nodes: tuple[tuple[str, int], ...] = ()
+    unix_socket: str | None = None
+    master_name: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    sentinel_username: str | None = None
+    sentinel_password: Secret | None = None
+    tls: TlsOptions | None = None
+    database: int = 0
+    prefix: str = "llm"
+    timeout_ms: int = 50
+    wait_replicas: int = 0
+
+
+StoreOptions = MemoryOptions | RedisOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The whole document."""
+    """The whole document. `registry`: keys and teams of the store's registry count as well."""
 
     backends: tuple[Backend, ...]
     models: tuple[Model, ...]
@@ -268,4 +361,15 @@ class Gateway:
     usage_extraction: UsageExtraction = UsageExtraction.FRAMES
     unknown_price: UnknownPrice = UnknownPrice.ALLOW
     prices: tuple[PriceOverride, ...] = ()
+    default_price: Rates | None = None
+    organisations: tuple[Organisation, ...] = ()
+    teams: tuple[Team, ...] = ()
+    rules: tuple[AnyRule, ...] = ()
+    identities: tuple[IdentityRule, ...] = ()
+    store: StoreOptions = MemoryOptions()
+    registry: bool = False
+    budget_status: int = 402  # what a spent budget is answered with
+    quantum_tokens: int = 256  # by how much the reservation of a stream grows
+    admin_tokens: tuple[Secret, ...] = ()
+    privacy: Privacy | None = None
     version: str = field(default="", compare=False)  # first 12 hex digits of the document's SHA-256

@@ -26,6 +26,12 @@ class Parts:
             return default
         return msgspec.convert(self._values[name], type(default))
 
+    def optional(self, name: str, type_: type[Part]) -> Part | None:
+        """A top-level section that may be left out; None where it is absent or wrong."""
+        if self._values.get(name) is None or self._mistakes.touches(name):
+            return None
+        return msgspec.convert(self._values[name], type_)
+
     def entries(self, path: str, type_: type[Part]) -> list[tuple[str, Part]]:
         """The entries of a list (`backends`, `keys.entries`) that are right, each with where it stands."""
         return [
@@ -34,10 +40,18 @@ class Parts:
             if not self._mistakes.touches(where)
         ]
 
-    def names(self, path: str) -> list[str]:
-        """The `name`s in a list, those of entries with mistakes included."""
-        named = (value.get("name") for _, value in self._items(path) if isinstance(value, dict))
+    def names(self, path: str, field: str = "name") -> list[str]:
+        """The names in a list, those of entries with mistakes included; `field` is what has them."""
+        named = (value.get(field) for _, value in self._items(path) if isinstance(value, dict))
         return [name for name in named if isinstance(name, str)]
+
+    def has(self, path: str) -> bool:
+        """Whether a part is there, and not empty if it is a list."""
+        return self._find(path) not in (None, [])
+
+    def is_on(self, path: str) -> bool:
+        """Whether a field is true."""
+        return self._find(path) is True
 
     def text(self, path: str) -> str | None:
         """A field of text; None where it is absent or wrong."""

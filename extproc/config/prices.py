@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from extproc.config.document import PriceEntry
+from extproc.config.document_limits import AccountingSection, PriceEntry
 from extproc.config.mistakes import Mistakes
-from extproc.config.model import PriceOverride
+from extproc.config.model import PriceOverride, UnknownPrice
+from extproc.genai.money import Rates
 
 _PLACES = 9  # of a dollar, down to a nano-dollar
 
@@ -25,6 +26,19 @@ def build_prices(entries: Iterable[tuple[str, PriceEntry]], mistakes: Mistakes) 
             cache_read=_read_optional(entry.cache_read, f"{path}.cache_read", mistakes),
             cache_creation=_read_optional(entry.cache_creation, f"{path}.cache_creation", mistakes),
         )
+
+
+def build_default_price(section: AccountingSection, path: str, mistakes: Mistakes) -> Rates | None:
+    """The price of models without one; what is wrong with it is in `mistakes`. `path` is where the section stands."""
+    wanted, given = section.unknown_price is UnknownPrice.DEFAULT, section.default_price
+    if wanted and given is None:
+        mistakes.add(f"{path}.unknown_price", "the field 'default_price' is missing, and 'default' needs it")
+    if given is None:
+        return None
+    where = f"{path}.default_price"
+    if not wanted:
+        mistakes.add(where, "has no meaning unless 'unknown_price' is 'default'")
+    return Rates(_read(given.input, f"{where}.input", mistakes), _read(given.output, f"{where}.output", mistakes))
 
 
 def nano_dollars(dollars: str | float) -> int:

@@ -4,24 +4,35 @@ from typing import Any
 
 import msgspec
 
-from extproc.config.document import (
-    AwsEntry,
-    CredentialEntry,
-    EntraEntry,
-    GatewayDocument,
-    GcpEntry,
-    KeyEntry,
-    SecretSource,
-)
+from extproc.config.document import AwsEntry, CredentialEntry, EntraEntry, GcpEntry, SecretSource, Section
+from extproc.config.document_callers import IdentityEntry, KeyEntry
+from extproc.config.document_limits import BudgetEntry, LimitEntry, WindowEntry
+from extproc.config.document_root import GatewayDocument
+from extproc.config.document_store import RedisEntry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_WITH_A_CHOICE = (SecretSource, CredentialEntry, AwsEntry, GcpEntry, EntraEntry, KeyEntry)
+_WITH_A_CHOICE: tuple[type[Section], ...] = (
+    SecretSource,
+    CredentialEntry,
+    AwsEntry,
+    GcpEntry,
+    EntraEntry,
+    KeyEntry,
+    IdentityEntry,
+    LimitEntry,
+    BudgetEntry,
+    WindowEntry,
+    RedisEntry,
+)
 
 
 def gateway_schema() -> dict[str, Any]:
     """The schema as JSON-able values, for editors and for checks outside the gateway."""
     schema = msgspec.json.schema(GatewayDocument)
     for type_ in _WITH_A_CHOICE:
-        schema["$defs"][type_.__name__]["oneOf"] = [{"required": [name]} for name in type_.exactly_one]
+        choices = {"oneOf": type_.exactly_one, "anyOf": type_.at_least_one}
+        for word, names in choices.items():
+            if names:
+                schema["$defs"][type_.__name__][word] = [{"required": [name]} for name in names]
     return {"$schema": DIALECT, "title": "gateway.yaml", **schema}

@@ -93,6 +93,9 @@ def _check_fields(value: Mapping[str, object], type_: inspect.StructType, path: 
     choice: tuple[str, ...] = getattr(type_.cls, "exactly_one", ())
     if choice and sum(value.get(name) is not None for name in choice) != 1:
         mistakes.add(path, f"must have exactly one of {', '.join(choice)}")
+    some: tuple[str, ...] = getattr(type_.cls, "at_least_one", ())
+    if some and all(value.get(name) is None for name in some):
+        mistakes.add(path, f"must have at least one of {', '.join(some)}")
 
 
 def _check_entries(value: Mapping[str, object], type_: inspect.DictType, path: str, mistakes: Mistakes) -> None:

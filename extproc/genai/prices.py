@@ -109,15 +109,23 @@ class PriceBook:
     """The prices of all models: the operator's own first, then the package's."""
 
     def __init__(
-        self, overrides: Mapping[tuple[str, str], Rates] = MappingProxyType({}), now: Callable[[], datetime] = _utc_now
+        self,
+        overrides: Mapping[tuple[str, str], Rates] = MappingProxyType({}),
+        now: Callable[[], datetime] = _utc_now,
+        default: Rates | None = None,
     ) -> None:
-        """`overrides` are by (`gen_ai.provider.name`, model), exact names; `now` gives an aware time."""
+        """`overrides` are by (`gen_ai.provider.name`, model), exact names; `now` gives an aware time.
+
+        `default` is what a model costs whose price nobody knows.
+        """
         self._now = now
+        self._default = None if default is None else ModelPrice([_Tariff(None, ((0, default),))], now)
         self._overrides = {key: ModelPrice([_Tariff(None, ((0, rates),))], now) for key, rates in overrides.items()}
         self._found: dict[tuple[str, str], ModelPrice | None] = {}
 
     def find(self, provider: str, model: str) -> ModelPrice | None:
-        """The price of a provider's model; None if nobody knows it, or it is not priced by tokens or requests.
+        """The price of a provider's model; None if nobody knows it, or it is not priced by tokens or requests, and
+        there is no default.
 
         A provider that the package does not know is taken for the one whose model this must be, if there is one only.
         """
@@ -132,11 +140,11 @@ class PriceBook:
 
     def _compile(self, model: ModelInfo | None) -> ModelPrice | None:
         if model is None or not model.prices:
-            return None
+            return self._default
         prices = model.prices
         conditions = [ConditionalPrice(prices=prices)] if isinstance(prices, PriceData) else prices
         if not all(_is_priced(condition.prices) for condition in conditions):
-            return None
+            return self._default
         return ModelPrice([_Tariff(each.constraint, _tiers(each.prices)) for each in conditions], self._now)
 
 

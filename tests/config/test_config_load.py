@@ -97,7 +97,7 @@ def test_a_complete_document() -> None:
             Model("openai/*", (Target(openai, "*"),), prefix="openai/"),
         ),
         keys=(
-            Key("dev", DIGEST, "platform", ("gpt-4o", "openai/gpt-5"), 1798761600.0),
+            Key("dev", DIGEST, team="platform", models=("gpt-4o", "openai/gpt-5"), expires=1798761600.0),
             Key("ci", digest(salt, "sk-ci")),
         ),
         key_salt=salt,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from extproc.config.document import Section
 from extproc.config.schema import gateway_schema
 
 
@@ -32,10 +33,16 @@ def test_the_documents_fields() -> None:
         "models",
         "keys",
         "passthrough",
+        "organisations",
+        "teams",
+        "identities",
+        "store",
         "limits",
+        "budgets",
         "accounting",
+        "admin",
     ]
-    assert document["required"] == ["version", "backends", "models", "keys"]
+    assert document["required"] == ["version", "backends", "models"]
 
 
 def test_no_mapping_takes_unknown_fields() -> None:
@@ -88,6 +95,43 @@ def test_fields_that_exclude_each_other() -> None:
         {"required": ["metadata"]},
     ]
     assert definitions["KeyEntry"]["oneOf"] == [{"required": ["digest"]}, {"required": ["secret"]}]
+    assert definitions["IdentityEntry"]["oneOf"] == [{"required": ["jwt"]}, {"required": ["spiffe"]}]
+    assert definitions["RedisEntry"]["oneOf"] == [{"required": ["url"]}, {"required": ["nodes"]}]
+    assert definitions["WindowEntry"]["oneOf"] == [{"required": ["rolling"]}, {"required": ["calendar"]}]
+    assert definitions["BudgetEntry"]["oneOf"] == [
+        {"required": ["amount"]},
+        {"required": ["tokens"]},
+        {"required": ["input_tokens"]},
+        {"required": ["output_tokens"]},
+    ]
+
+
+def test_fields_of_which_some_must_be_given() -> None:
+    assert gateway_schema()["$defs"]["LimitEntry"]["anyOf"] == [
+        {"required": ["requests"]},
+        {"required": ["input_tokens"]},
+        {"required": ["output_tokens"]},
+        {"required": ["tokens"]},
+        {"required": ["concurrent"]},
+    ]
+
+
+def sections(type_: type[Section]) -> Iterator[type[Section]]:
+    for inner in type_.__subclasses__():
+        yield inner
+        yield from sections(inner)
+
+
+def test_every_choice_between_fields_is_in_the_schema() -> None:
+    definitions = gateway_schema()["$defs"]
+    words = {"oneOf": "exactly_one", "anyOf": "at_least_one"}
+    missing = [
+        (section.__name__, word)
+        for section in sections(Section)
+        for word, names in words.items()
+        if getattr(section, names) and word not in definitions[section.__name__]
+    ]
+    assert missing == []
 
 
 def test_every_pattern_says_what_it_wants() -> None:

@@ -1,0 +1,102 @@
+"""The shape of `gateway.yaml`: what is done about personal data and secrets."""
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from extproc.config.document import Label, Models, Name, SecretSource, Section
+from extproc.config.limits import Mode
+from extproc.config.privacy import Encoding, EntityAction, Unreadable
+
+PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "BR", "SE")
+
+EntityName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z][A-Z0-9_]{0,63}$",
+        description="the name of an entity: 1 to 64 capitals, digits and '_' that begin with a capital",
+    ),
+]
+EntityOrGroup = Annotated[
+    str,
+    Meta(pattern=r"^(all|[A-Z][A-Z0-9_]{0,63})$", description="the name of an entity, SECRET for all secrets, or all"),
+]
+Word = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 characters")]
+Regex = Annotated[
+    str, Meta(min_length=1, max_length=4096, description="a regular expression of at most 4096 characters")
+]
+PhoneRegion = Annotated[
+    str, Meta(pattern=r"^[A-Z]{2}$", description="a country by its ISO 3166 code of two capitals (US, GB)")
+]
+MostCharacters = Annotated[
+    int, Meta(ge=1024, le=256 << 20, description="a number of characters from 1024 to 268435456")
+]
+
+
+class PatternEntry(Section, frozen=True):
+    """What `regex` (RE2's syntax) matches is a `name`. With `context`, only near one of these words, in any case."""
+
+    name: EntityName
+    regex: Regex
+    context: tuple[Word, ...] = ()
+    case_sensitive: bool = True
+
+
+class WordsEntry(Section, frozen=True):
+    """Each of `words`, where it stands alone, is a `name`."""
+
+    name: EntityName
+    words: Annotated[
+        tuple[Word, ...], Meta(min_length=1, max_length=10_000, description="a list of 1 to 10000 words or phrases")
+    ]
+    case_sensitive: bool = False
+
+
+class PrivacyPolicyEntry(Section, frozen=True):
+    """What is detected and what becomes of it.
+
+    `entities` may have `all` and `SECRET` as a base; the more special name counts. `allow` are values that are never
+    detected, `*` in them for any text. `mode: shadow` changes nothing and refuses nothing.
+    """
+
+    name: Name
+    entities: dict[EntityOrGroup, EntityAction]
+    allow: dict[EntityName, tuple[Word, ...]] = field(default_factory=dict)
+    decode: tuple[Encoding, ...] = ()
+    mode: Mode = Mode.ENFORCE
+    restore: bool = True
+    unreadable: Unreadable = Unreadable.REFUSE
+
+
+class PrivacyRuleEntry(Section, frozen=True):
+    """Whose requests a policy is for; what is left out is not asked. The first entry that matches counts."""
+
+    policy: Name
+    teams: tuple[Label, ...] = ()
+    keys: tuple[Label, ...] = ()
+    models: Models = ("*",)
+
+
+Policies = Annotated[
+    tuple[PrivacyPolicyEntry, ...], Meta(min_length=1, max_length=100, description="a list of 1 to 100 policies")
+]
+PrivacyRules = Annotated[
+    tuple[PrivacyRuleEntry, ...], Meta(max_length=1000, description="a list of at most 1000 entries")
+]
+Patterns = Annotated[tuple[PatternEntry, ...], Meta(max_length=100, description="a list of at most 100 patterns")]
+WordLists = Annotated[tuple[WordsEntry, ...], Meta(max_length=100, description="a list of at most 100 word lists")]
+
+
+class PrivacySection(Section, frozen=True):
+    """Personal data and secrets: found in requests, replaced before they leave, restored in what comes back.
+
+    `key` is at least 32 random bytes in hex or base64; the placeholders of each tenant are made with it.
+    """
+
+    key: SecretSource
+    policies: Policies
+    apply: PrivacyRules = ()
+    phone_regions: tuple[PhoneRegion, ...] = PHONE_REGIONS
+    patterns: Patterns = ()
+    words: WordLists = ()
+    max_characters: MostCharacters = 8 << 20
