@@ -1,7 +1,7 @@
 """Names every mistake between the gateway document and Envoy's configuration."""
 
 from extproc.config.model import Gateway
-from extproc.envoyconfig import cluster_rules, extproc_rules, listener_rules
+from extproc.envoyconfig import cluster_rules, extproc_rules, identity_rules, listener_rules
 from extproc.envoyconfig.finding import Finding
 from extproc.envoyconfig.read import EnvoyConfig
 
@@ -10,6 +10,7 @@ _RULES = (
     extproc_rules.workers_can_be_reached,
     extproc_rules.workers_are_pinned,
     *listener_rules.RULES,
+    *identity_rules.RULES,
 )
 
 

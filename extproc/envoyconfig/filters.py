@@ -10,9 +10,12 @@ _SKIP_TRAILERS = {"request_trailer_mode": "SKIP", "response_trailer_mode": "SKIP
 
 
 def exchange(*, native_usage: bool) -> Json:
-    """The listener's filter: one stream an exchange. Response bodies are asked for in each answer, by mode_override."""
+    """The listener's filter: one stream an exchange. Response bodies are asked for in each answer, by mode_override.
+
+    What says who the caller is, is always sent: an attribute or namespace that a request does not have costs nothing.
+    """
     receiving = {"untyped": [names.NAMESPACE], "typed": [names.CHAIN_NAMESPACE]}
-    forwarding = {"forwarding_namespaces": {"typed": [names.USAGE_NAMESPACE]}} if native_usage else {}
+    forwarding = {"untyped": [names.JWT_NAMESPACE], **({"typed": [names.USAGE_NAMESPACE]} if native_usage else {})}
     return _filter(
         names.EXCHANGE_FILTER,
         typed(
@@ -30,10 +33,11 @@ def exchange(*, native_usage: bool) -> Json:
                 "response_body_mode": "NONE",
                 **_SKIP_TRAILERS,
             },
+            request_attributes=[names.SOURCE_ADDRESS, names.CERTIFICATE_URI],
             response_attributes=["xds.cluster_name", "upstream.request_attempt_count", "response.code_details"],
             forward_rules={"allowed_headers": {"patterns": [{"exact": name} for name in names.HEADERS_READ]}},
             mutation_rules={"allow_all_routing": True, "allow_envoy": True},
-            metadata_options={"receiving_namespaces": receiving, **forwarding},
+            metadata_options={"forwarding_namespaces": forwarding, "receiving_namespaces": receiving},
         ),
     )
 

@@ -15,6 +15,10 @@ EMPTY_CLUSTER = "nowhere"
 NAMESPACE = "llm"  # dynamic metadata
 CHAIN_NAMESPACE = "llm.groups"  # typed: the clusters of one request, in order
 USAGE_NAMESPACE = "envoy.ai.token_usage"  # typed: what Envoy's own extraction found
+JWT_NAMESPACE = "envoy.filters.http.jwt_authn"  # what Envoy's jwt_authn found in tokens that it verified
+
+SOURCE_ADDRESS = "source.address"  # attributes: who the caller is, in Envoy's words
+CERTIFICATE_URI = "connection.uri_san_peer_certificate"
 
 CLUSTER_HEADER = "x-llm-cluster"  # set by the server alone: without it no route leads to a provider
 USAGE_HEADER = "x-llm-usage"  # `native`: let Envoy read the usage of this response
@@ -43,6 +47,7 @@ _HTTP = "envoy.extensions.filters.http"
 EXT_PROC = f"{_HTTP}.ext_proc.v3.ExternalProcessor"
 AI_PROTOCOL_MANAGER = f"{_HTTP}.ai_protocol_manager.v3.AiProtocolManager"
 AI_PROTOCOL_MANAGER_PER_ROUTE = f"{_HTTP}.ai_protocol_manager.v3.AiProtocolManagerPerRoute"
+JWT_AUTHN = f"{_HTTP}.jwt_authn.v3.JwtAuthentication"
 HEADER_MUTATION = f"{_HTTP}.header_mutation.v3.HeaderMutation"
 ROUTER = f"{_HTTP}.router.v3.Router"
 UPSTREAM_CODEC = f"{_HTTP}.upstream_codec.v3.UpstreamCodec"
@@ -56,6 +61,7 @@ SKIP_FILTER = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter"
 PRIORITY_GROUPS = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
 OVERRIDE_HOST = "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost"
 LEAST_REQUEST = "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest"
+DOWNSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 UPSTREAM_TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 CLUSTER = "envoy.config.cluster.v3.Cluster"
 LISTENER = "envoy.config.listener.v3.Listener"
