@@ -50,13 +50,24 @@ _FROM_A_PROVIDER = frozenset(
 )
 
 
+_NOT_ALLOWED = frozenset(
+    {
+        "endpoint_not_allowed",
+        "endpoint_without_price",
+        "identity_refused",
+        "model_without_price",
+        "network_not_allowed",
+    }
+)
+
+
 def _codes() -> frozenset[str]:
     """The code of each class of error, or its type where it has none."""
     kinds = (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GatewayError))
     return frozenset(kind.code or kind.type for kind in kinds)
 
 
-ERROR_TYPES = _codes() | _FROM_A_PROVIDER
+ERROR_TYPES = _codes() | _FROM_A_PROVIDER | _NOT_ALLOWED
 """The values of `error_type`. A provider's own codes are its free text, so they are `_OTHER`."""
 
 
@@ -78,6 +89,7 @@ class Families:
         self._describe_operations()
         self._describe_money()
         self._describe_exchanges()
+        self._describe_limits()
         self._describe_process()
 
     def _describe_operations(self) -> None:
@@ -116,6 +128,20 @@ class Families:
         )
         self.overhead = self._histogram("llm_gateway_overhead_seconds", "Time in Python.", ("stage",), OVERHEAD_BUCKETS)
 
+    def _describe_limits(self) -> None:
+        self.refusals = self._counter("llm_gateway_refusals_total", "Refusals by limits and budgets.", ("rule", "mode"))
+        self.budget_used = self._gauge(
+            "llm_gateway_budget_used_ratio", "Spent share of a budget.", "mostrecent", ("budget", "scope", "subject")
+        )
+        self.budget_thresholds = self._counter(
+            "llm_gateway_budget_thresholds_total", "Thresholds passed.", ("budget", "scope", "subject", "percent")
+        )
+        self.store_available = self._gauge("llm_gateway_store_available", "1: the store answers.", "livemin")
+        self.without_store = self._counter(
+            "llm_gateway_decisions_without_store_total", "Decisions while the store was away.", ("policy",)
+        )
+        self.settlements_lost = self._counter("llm_gateway_settlements_lost_total", "Never told to the store.", ())
+
     def _describe_process(self) -> None:
         self.open_exchanges = self._gauge("llm_gateway_open_exchanges", "Exchanges under way.", "livesum")
         self.credential_renewals = self._counter(
@@ -132,8 +158,14 @@ class Families:
     def _counter(self, name: str, help_: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, help_, labels, registry=self._registry)
 
-    def _gauge(self, name: str, help_: str, across_workers: Literal["livesum", "livemin"]) -> Gauge:
-        return Gauge(name, help_, registry=self._registry, multiprocess_mode=across_workers)
+    def _gauge(
+        self,
+        name: str,
+        help_: str,
+        across_workers: Literal["livesum", "livemin", "mostrecent"],
+        labels: tuple[str, ...] = (),
+    ) -> Gauge:
+        return Gauge(name, help_, labels, registry=self._registry, multiprocess_mode=across_workers)
 
     def _histogram(
         self, name: str, help_: str, labels: tuple[str, ...], buckets: tuple[float, ...] = SECONDS_BUCKETS

@@ -145,6 +145,33 @@ class Metrics:
         """It could not be fetched."""
         self._families.credential_renewals.labels(backend, "failed").inc()
 
+    def refused(self, rule: str, *, shadow: bool) -> None:
+        """A limit or a budget refused a request, or would have."""
+        self._families.refusals.labels(_printable(rule), "shadow" if shadow else "enforce").inc()
+
+    def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None:
+        """How much of a budget is spent, 1.0 for all of it."""
+        self._families.budget_used.labels(*map(_printable, (budget, scope, subject))).set(ratio)
+
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None:
+        """A budget has just passed one of its soft thresholds."""
+        fields = {"budget": budget, "scope": scope, "subject": subject, "percent": percent}
+        _log.warning("budget threshold passed", extra={"fields": fields})
+        self._families.budget_thresholds.labels(*map(_printable, (budget, scope, subject, str(percent)))).inc()
+
+    def store_available(self, *, available: bool) -> None:
+        """The store has begun to answer, or has stopped."""
+        _log.log(logging.INFO if available else logging.ERROR, "store back" if available else "store away")
+        self._families.store_available.set(int(available))
+
+    def decided_without_store(self, policy: str) -> None:
+        """A request was let through or refused by what its rules say for that case."""
+        self._families.without_store.labels(policy).inc()
+
+    def settlement_lost(self) -> None:
+        """What a request used will never be told to the store."""
+        self._families.settlements_lost.inc()
+
     def config_loaded(self, now: float) -> None:
         """A configuration document came into force at `now`, Unix time in seconds."""
         self._families.config_ok.set(1)

@@ -22,6 +22,12 @@ CONTRACT = {
     "llm_gateway_fallbacks_total": ("counter", {"model", "from_backend", "backend"}),
     "llm_gateway_responses_total": ("counter", {"backend", "data_path"}),
     "llm_gateway_overhead_seconds": ("histogram", {"stage"}),
+    "llm_gateway_refusals_total": ("counter", {"rule", "mode"}),
+    "llm_gateway_budget_used_ratio": ("gauge", {"budget", "scope", "subject"}),
+    "llm_gateway_budget_thresholds_total": ("counter", {"budget", "scope", "subject", "percent"}),
+    "llm_gateway_store_available": ("gauge", set()),
+    "llm_gateway_decisions_without_store_total": ("counter", {"policy"}),
+    "llm_gateway_settlements_lost_total": ("counter", set()),
     "llm_gateway_open_exchanges": ("gauge", set()),
     "llm_gateway_credential_renewals_total": ("counter", {"backend", "outcome"}),
     "llm_gateway_internal_errors_total": ("counter", set()),
@@ -37,6 +43,10 @@ def test_the_metrics_are_these_and_have_these_labels(a_record):
     metrics.record(a_record(cost=None))
     metrics.credential_renewed("azure")
     metrics.credential_not_renewed("azure")
+    metrics.refused("per-key", shadow=False)
+    metrics.budget_used("month", "team", "search", 0.5)
+    metrics.budget_threshold("month", "team", "search", 80)
+    metrics.decided_without_store("deny")
 
     assert families_of(generate_latest(registry).decode()) == CONTRACT
 
@@ -58,20 +68,27 @@ def test_overhead_buckets_begin_at_fifty_microseconds():
 def test_the_error_types_are_these():
     assert {
         "api_error",
+        "budget_exceeded",
         "cancelled",
         "credential_unavailable",
+        "endpoint_not_allowed",
+        "endpoint_without_price",
+        "identity_refused",
         "internal_error",
         "invalid_api_key",
         "invalid_request_error",
         "malformed_response",
         "model_not_allowed",
         "model_not_found",
+        "model_without_price",
+        "network_not_allowed",
         "no_backend_available",
         "overloaded",
         "provider_error",
         "rate_limit_error",
         "rate_limit_exceeded",
         "request_too_large",
+        "store_unavailable",
         "stream_error",
         "timeout",
         "unknown_path",

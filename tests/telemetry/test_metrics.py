@@ -42,6 +42,7 @@ def test_the_counters_of_one_exchange(a_record):
             1,
         ),
         ("llm_gateway_responses_total", {"backend": "azure-eu", "data_path": "count"}, 1),
+        ("llm_gateway_settlements_lost_total", {}, 0),
         ("llm_gateway_internal_errors_total", {}, 0),
     ]
 

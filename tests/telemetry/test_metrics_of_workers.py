@@ -79,7 +79,7 @@ def test_the_text_says_each_name_once(tmp_path):
         lines = exposition(tmp_path, CollectorRegistry()).decode().splitlines()
     types = [line for line in lines if line.startswith("# TYPE")]
 
-    assert len(types) == len(set(types)) == 11
+    assert len(types) == len(set(types)) == 13
 
 
 def test_no_worker_has_written_yet(tmp_path):

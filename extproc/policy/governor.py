@@ -1,0 +1,325 @@
+"""Reserve, extend, settle: every request's dealings with the ledger, and what happens while the store is away.
+
+One of a worker. It decides nothing about who a caller is or what a request costs; it is given a plan and a demand.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from extproc.config.limits import EACH, BudgetRule, Raise, Scope
+from extproc.config.limits import StoreAway as WhenAway
+from extproc.errors import GatewayError, StoreUnavailable
+from extproc.genai.prices import ModelPrice
+from extproc.genai.usage import TokenUsage
+from extproc.policy.demand import Demand
+from extproc.policy.lease import Lease, Part, hold
+from extproc.policy.plan import Entry, Plan, Planner
+from extproc.policy.refusals import refusal
+from extproc.store.base import Account, Bucket, Budget, Charge, Hold, Ledger, Position, StoreAway, Stretch, Verdict
+
+_log = logging.getLogger(__name__)
+_MOST_UNSETTLED = 100_000
+_AT_ONCE = 64
+
+
+class Events(Protocol):
+    """What the governor tells metrics and logs. Subjects are names from the configuration or the registry."""
+
+    def refused(self, rule: str, *, shadow: bool) -> None: ...
+
+    def decided_without_store(self, policy: str) -> None: ...
+
+    def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None: ...
+
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None: ...
+
+    def settlement_lost(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an exchange began with: the document's planner and settings, and the raises then in force."""
+
+    planner: Planner
+    raises: tuple[Raise, ...]
+    budget_status: int
+    quantum_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsettled:
+    lease: str
+    parts: tuple[Part, ...]
+    charges: tuple[Charge, ...]
+
+
+class Governor:
+    """`new_local` makes an empty ledger of this process, for the time that the store is away."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        new_local: Callable[[], Ledger],
+        events: Events,
+        now: Callable[[], float],
+        *,
+        ttl_seconds: float = 60.0,
+        retry_seconds: float = 0.5,
+    ) -> None:
+        self._ledger = ledger
+        self._new_local = new_local
+        self._local = new_local()
+        self._events = events
+        self._now = now
+        self._ttl_ms = int(ttl_seconds * 1000)
+        self._retry_seconds = retry_seconds
+        self._leases: dict[str, Lease] = {}
+        self._unsettled: deque[_Unsettled] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_leases(self) -> int:
+        return len(self._leases)
+
+    async def admit(self, terms: Terms, plan: Plan, demand: Demand, lease_id: str) -> Lease:
+        """Reserves what the demand needs. Raises BudgetExceeded, RateLimited, StoreUnavailable."""
+        now = self._now()
+        accounts = [terms.planner.account(entry, terms.raises, now) for entry in plan.entries]
+        holds = [hold(entry, account, demand) for entry, account in zip(plan.entries, accounts, strict=True)]
+        lease = Lease(lease_id, plan, demand)
+        try:
+            verdict = await self._ledger.reserve(lease_id, self._ttl_ms, holds)
+        except StoreAway:
+            holds = self._own_holds(plan, holds)
+            lease.local = True
+            verdict = await self._local.reserve(lease_id, self._ttl_ms, holds)
+        except asyncio.CancelledError:  # the caller left; whether the reservation was made is not known
+            self._spawn(self._settle(_Unsettled(lease_id, (), tuple(Charge(each.account, 0, 0) for each in holds))))
+            raise
+        self._tell_refusals(plan.entries, verdict.positions)
+        if not verdict.admitted:
+            raise self._refusal(terms, plan.entries, holds, verdict.positions)
+        lease.parts = [
+            Part(entry, account, position, position.granted, each.account if lease.local else None)
+            for entry, account, each, position in zip(plan.entries, accounts, holds, verdict.positions, strict=True)
+        ]
+        self._leases[lease_id] = lease
+        return lease
+
+    async def extend(self, terms: Terms, lease: Lease, output_tokens: int) -> GatewayError | None:
+        """Has the lease cover a quantum more than these output tokens; the error to end the stream with if not.
+
+        What is left of a budget and is less than a quantum is used up in smaller ones.
+        """
+        try:
+            return await self._extend(terms, lease, output_tokens, terms.quantum_tokens)
+        except StoreUnavailable as error:
+            return error
+
+    def reprice(self, lease: Lease, price: ModelPrice | None) -> None:
+        """Another provider answers than the one that the reservation was made for."""
+        lease.demand = replace(lease.demand, price=price)
+
+    def settle(self, lease: Lease, usage: TokenUsage | None, cost: int | None) -> None:
+        """Ends the lease, in the background. Once: a lease that is not open is left alone."""
+        if self._leases.pop(lease.id, None) is not None:
+            if lease.local:
+                self._spawn(self._settle_locally(lease.id, lease.charges(usage, cost, local=True)))
+            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.charges(usage, cost))))
+
+    async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
+        """How accounts stand. Raises StoreUnavailable."""
+        try:
+            return await self._ledger.read(accounts)
+        except StoreAway:
+            raise StoreUnavailable from None
+
+    async def run(self) -> None:
+        """Keeps leases alive and settles what could not be settled, until it is cancelled."""
+        beats = max(1, int(self._ttl_ms / 3000 / self._retry_seconds))
+        beat = 0
+        while True:
+            await asyncio.sleep(self._retry_seconds)
+            beat += 1
+            if self._unsettled:
+                await self._settle_again()
+            if beat >= beats:
+                beat = 0
+                await self._keep_alive()
+
+    async def close(self, patience_seconds: float) -> None:
+        """Waits for the settlements that are under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience_seconds)
+        if self._unsettled:
+            await self._settle_again()
+        for _ in self._unsettled:
+            self._events.settlement_lost()
+
+    async def _extend(self, terms: Terms, lease: Lease, output_tokens: int, quantum: int) -> GatewayError | None:
+        stretches, verdict = await self._stretch(lease, output_tokens + quantum)
+        while not verdict.admitted and quantum > 1 and any(position.refused for position in verdict.positions):
+            quantum //= 4
+            stretches, verdict = await self._stretch(lease, output_tokens + max(1, quantum))
+        if verdict.admitted:
+            lease.grow(verdict.positions)
+            return None
+        return self._stretch_refusal(terms, lease, stretches, verdict)
+
+    async def _stretch(self, lease: Lease, output_tokens: int) -> tuple[tuple[Stretch, ...], Verdict]:
+        """Raises StoreUnavailable."""
+        stretches = lease.stretches(output_tokens)
+        try:
+            ledger = self._local if lease.local else self._ledger
+            return stretches, await ledger.extend(lease.id, self._ttl_ms, stretches)
+        except StoreAway:
+            if _denies(part.entry for part in lease.parts if part.is_budget):
+                self._events.decided_without_store(WhenAway.DENY.value)
+                raise StoreUnavailable from None
+            stretches = self._move_here(lease, output_tokens)
+            return stretches, await self._local.extend(lease.id, self._ttl_ms, stretches)
+
+    def _stretch_refusal(
+        self, terms: Terms, lease: Lease, stretches: Sequence[Stretch], verdict: Verdict
+    ) -> GatewayError:
+        parts = [part for part in lease.parts if isinstance(part.account, Budget)]
+        entries = [part.entry for part in parts]
+        holds = [Hold(each.account, each.more, each.more, each.enforced) for each in stretches]
+        self._tell_refusals(entries, verdict.positions)
+        if not any(position.refused for position in verdict.positions):
+            return StoreUnavailable()  # the store takes the lease for settled: nothing more can be held on it
+        return self._refusal(terms, entries, holds, verdict.positions)
+
+    def _own_holds(self, plan: Plan, holds: Sequence[Hold]) -> list[Hold]:
+        """The decision without the store: every rule says for itself what it makes of that. Raises StoreUnavailable."""
+        if _denies(plan.entries):
+            self._events.decided_without_store(WhenAway.DENY.value)
+            raise StoreUnavailable
+        local = any(entry.rule.store_away is WhenAway.LOCAL for entry in plan.entries if entry.enforced)
+        self._events.decided_without_store((WhenAway.LOCAL if local else WhenAway.ALLOW).value)
+        return [_own_hold(entry, each) for entry, each in zip(plan.entries, holds, strict=True)]
+
+    def _move_here(self, lease: Lease, output_tokens: int) -> tuple[Stretch, ...]:
+        """The store went away under a stream: what it needs beyond what it holds comes out of this process's share."""
+        lease.local = True
+        self._events.decided_without_store(WhenAway.LOCAL.value)
+        for part in lease.parts:
+            part.share = _own_account(part.entry, part.account)
+        stretches = lease.stretches(output_tokens)
+        return tuple(replace(each, held=0) for each in stretches)
+
+    async def _settle(self, what: _Unsettled) -> None:
+        try:
+            positions = await self._ledger.settle(what.lease, what.charges)
+        except StoreAway:
+            self._put_aside(what)
+            return
+        if positions is not None and what.parts:
+            self._report(what, positions)
+
+    async def _settle_locally(self, lease: str, charges: tuple[Charge, ...]) -> None:
+        await self._local.settle(lease, charges)
+
+    def _put_aside(self, what: _Unsettled) -> None:
+        if len(self._unsettled) >= _MOST_UNSETTLED:
+            self._unsettled.popleft()
+            self._events.settlement_lost()
+        self._unsettled.append(what)
+
+    async def _settle_again(self) -> None:
+        """Settles batch by batch for as long as the store answers; then this process's own share begins anew."""
+        while self._unsettled:
+            batch = [self._unsettled.popleft() for _ in range(min(_AT_ONCE, len(self._unsettled)))]
+            left = len(self._unsettled)
+            await asyncio.gather(*(self._settle(each) for each in batch))
+            if len(self._unsettled) > left:
+                return
+        if not any(lease.local for lease in self._leases.values()):
+            self._local = self._new_local()
+
+    async def _keep_alive(self) -> None:
+        leases = [lease for lease in self._leases.values() if not lease.local and lease.stretches(0)]
+        for begin in range(0, len(leases), _AT_ONCE):
+            await asyncio.gather(*(self._touch(lease) for lease in leases[begin : begin + _AT_ONCE]))
+
+    async def _touch(self, lease: Lease) -> None:
+        try:
+            await self._ledger.extend(lease.id, self._ttl_ms, lease.stretches(0))
+        except StoreAway:
+            pass  # the next beat, or the settlement, puts it right
+        if lease.id not in self._leases:  # settled meanwhile: a lease that came back to life is ended again
+            charges = tuple(Charge(part.account, 0, 0) for part in lease.parts)
+            self._spawn(self._settle(_Unsettled(lease.id, (), charges)))
+
+    def _refusal(
+        self, terms: Terms, entries: Sequence[Entry], holds: Sequence[Hold], positions: Sequence[Position]
+    ) -> GatewayError:
+        """Of several refusals the one that lasts longest: a budget's, then the limit with the longest wait."""
+        refused = [
+            (entry, each, position)
+            for entry, each, position in zip(entries, holds, positions, strict=True)
+            if entry.enforced and position.refused
+        ]
+        entry, each, position = max(refused, key=lambda it: (isinstance(it[0].rule, BudgetRule), it[2].wait_ms))
+        resets_at = terms.planner.resets_at(entry, self._now())
+        return refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
+
+    def _tell_refusals(self, entries: Sequence[Entry], positions: Sequence[Position]) -> None:
+        for entry, position in zip(entries, positions, strict=True):
+            if position.refused:
+                self._events.refused(entry.rule.name, shadow=not entry.enforced)
+
+    def _report(self, what: _Unsettled, positions: Sequence[Position]) -> None:
+        """Tells how full budgets are, and which of their thresholds this settlement passed."""
+        for part, charge, position in zip(what.parts, what.charges, positions, strict=True):
+            rule = part.entry.rule
+            if not isinstance(rule, BudgetRule) or not isinstance(part.account, Budget):
+                continue
+            limit = part.account.limit
+            if _is_named(part.entry) and limit > 0:
+                self._events.budget_used(rule.name, rule.scope.value, part.entry.label, position.spent / limit)
+            before = position.spent - charge.used
+            for percent in rule.soft:
+                if before * 100 < percent * limit <= position.spent * 100:
+                    self._events.budget_threshold(rule.name, rule.scope.value, part.entry.label, percent)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_named(entry: Entry) -> bool:
+    """Whether the rule's subjects are few enough to be told apart in a metric."""
+    by_name = entry.rule.subject != EACH and not entry.own
+    return by_name or entry.rule.scope not in (Scope.KEY, Scope.USER)
+
+
+def _denies(entries: Iterable[Entry]) -> bool:
+    return any(entry.enforced and entry.rule.store_away is WhenAway.DENY for entry in entries)
+
+
+def _own_hold(entry: Entry, each: Hold) -> Hold:
+    """The hold on what this process may use by itself; a rule that allows what it cannot check refuses nothing."""
+    account = _own_account(entry, each.account)
+    enforced = each.enforced and entry.rule.store_away is WhenAway.LOCAL
+    if isinstance(account, Bucket):
+        need = min(each.need, account.capacity)
+        return Hold(account, need, need, enforced)
+    return Hold(account, each.need, each.want, enforced)
+
+
+def _own_account(entry: Entry, account: Account) -> Account:
+    """This process's share of an account. What a rule allows without the store is not bounded here."""
+    percent = entry.rule.local_share if entry.rule.store_away is WhenAway.LOCAL else 100
+    if isinstance(account, Bucket):
+        return replace(account, capacity=_part(account.capacity, percent), rate=_part(account.rate, percent))
+    return replace(account, limit=_part(account.limit, percent))
+
+
+def _part(amount: int, percent: int) -> int:
+    return max(1, amount * percent // 100)

@@ -1,0 +1,150 @@
+"""Takes personal data and secrets out of requests, by the first policy that is for the caller and the model.
+
+What is found and what becomes of it is the document's; how is `privacy`'s. A tenant is an organisation, or a team that
+has none, or else a key: each has a key of its own, made from the document's, so that a value has one placeholder in
+all of a tenant's requests, on every replica, and another one for every other tenant.
+
+Searching is done on the event loop where it takes a millisecond, and in a thread where the body is large: both matchers
+let others run meanwhile. What is searched twice (at the seam of two parts) counts twice towards the bound.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+from extproc.config.limits import Mode
+from extproc.config.model import WILDCARD
+from extproc.config.privacy import Privacy, PrivacyPolicy, PrivacyRule, Unreadable
+from extproc.errors import ContentFiltered, RequestTooLarge
+from extproc.policy.principal import Principal
+from extproc.privacy.apply import Action, Find, Finding, Policy
+from extproc.privacy.detect.span import Span
+from extproc.privacy.keyed import keyed
+from extproc.privacy.restore import Tokens
+from extproc.privacy.surrogate import Surrogates
+from extproc.privacy.vault import Vault
+from extproc.privacy.walk import RedactedBody, redact_body
+from extproc.translator.base import Call
+from extproc.wire.json_object import parse_object
+
+LARGE = 256 << 10
+"""Bodies of more bytes are searched in a thread."""
+
+_SPACE = b" \t\r\n\xef\xbb\xbf"  # and a byte order mark
+_T = TypeVar("_T")
+
+
+class Detectors(Protocol):
+    """A policy's detector, for the event loop and for the one thread beside it. Each call begins a request's search."""
+
+    def search(self) -> Find: ...
+
+    def search_apart(self) -> Find: ...
+
+
+class Offload(Protocol):
+    """Does work in a thread, one piece after the other."""
+
+    def __call__(self, work: Callable[[], _T], /) -> Awaitable[_T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What a policy did to a request. `tokens` restore what it replaced; None where nothing is to be restored."""
+
+    policy: str
+    mode: Mode
+    counts: Mapping[Finding, int]
+    call: Call
+    tokens: Tokens | None = field(default=None, repr=False)
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The entities for which the request is to be refused."""
+        if self.mode is Mode.SHADOW:
+            return ()
+        return tuple(sorted(entity for entity, action in self.counts if action is Action.BLOCK))
+
+
+class Redactor:
+    """The policies of one document. `detectors` are by policy."""
+
+    def __init__(self, privacy: Privacy, detectors: Mapping[str, Detectors], offload: Offload) -> None:
+        self._privacy = privacy
+        self._policies = {policy.name: policy for policy in privacy.policies}
+        self._actions = {policy.name: _actions(policy) for policy in privacy.policies}
+        self._detectors = detectors
+        self._offload = offload
+        self._surrogates = Surrogates()
+
+    def policy(self, caller: Principal, model: str, name: str) -> PrivacyPolicy | None:
+        """The policy for a caller and a model: `model` is the operator's name of it, `name` the caller's."""
+        rules = (rule for rule in self._privacy.rules if _is_for(rule, caller, model, name))
+        rule = next(rules, None)
+        return None if rule is None else self._policies[rule.policy]
+
+    async def redact(self, policy: PrivacyPolicy, call: Call, caller: Principal) -> Redaction:
+        """The call without what the policy says. Raises ContentFiltered for a body that cannot be read,
+        RequestTooLarge for more text than is searched."""
+        if not is_readable(call):
+            if policy.mode is Mode.ENFORCE and policy.unreadable is Unreadable.REFUSE:
+                raise ContentFiltered(f"The privacy policy {policy.name!r} lets nothing pass that it cannot read.")
+            return Redaction(policy.name, policy.mode, {}, call)
+        vault = Vault(self.tenant_key(caller), self._surrogates.make)
+        body = await self._redacted(policy, call.body, vault)
+        if policy.mode is Mode.SHADOW:
+            return Redaction(policy.name, policy.mode, body.counts, call)
+        tokens = Tokens(vault) if policy.restore and len(vault) else None
+        return Redaction(policy.name, policy.mode, body.counts, _with_body(call, body.body), tokens)
+
+    def tenant_key(self, caller: Principal) -> bytes:
+        """What a caller's placeholders are made with."""
+        if caller.organisation:
+            return keyed(self._privacy.key, b"tenant", "organisation", caller.organisation)
+        kind, tenant = ("team", caller.team) if caller.team else ("key", caller.id)
+        return keyed(self._privacy.key, b"tenant", kind, tenant)
+
+    async def _redacted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> RedactedBody:
+        actions, detectors = self._actions[policy.name], self._detectors[policy.name]
+        if len(body) <= LARGE:
+            return redact_body(body, self._bounded(detectors.search()), actions, vault)
+        return await self._offload(lambda: redact_body(body, self._bounded(detectors.search_apart()), actions, vault))
+
+    def _bounded(self, find: Find) -> Find:
+        """Finds until so much was searched as a request may have; then raises RequestTooLarge."""
+        most = left = self._privacy.max_characters
+
+        def find_within(text: str) -> Sequence[Span]:
+            nonlocal left
+            left -= len(text)
+            if left < 0:
+                raise RequestTooLarge(f"The request has more than the {most} characters that can be searched.")
+            return find(text)
+
+        return find_within
+
+
+def is_readable(call: Call) -> bool:
+    """Whether nothing was sent, or something that was read as JSON."""
+    body = call.body.lstrip(_SPACE)
+    return not body or body.startswith(b"{")
+
+
+def _is_for(rule: PrivacyRule, caller: Principal, model: str, name: str) -> bool:
+    if rule.teams and caller.team not in rule.teams:
+        return False
+    if rule.keys and not {caller.id, caller.alias} & set(rule.keys):
+        return False
+    return any(
+        listed in (WILDCARD, model, name) or (listed.endswith(WILDCARD) and name.startswith(listed[:-1]))
+        for listed in rule.models
+    )
+
+
+def _actions(policy: PrivacyPolicy) -> Policy:
+    """What a recogniser finds beside what the policy names is not touched."""
+    return Policy({entity: Action(action.value) for entity, action in policy.entities}, default=Action.OBSERVE)
+
+
+def _with_body(call: Call, body: bytes) -> Call:
+    return call if body is call.body else replace(call, body=body, fields=parse_object(body))
