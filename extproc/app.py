@@ -17,9 +17,10 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from extproc.admin.registrar import Office
 from extproc.clients.sources import fetched_credentials, require_package, source_of
 from extproc.clients.tokens import Surroundings, TokenKeeper
-from extproc.config.model import Gateway
+from extproc.config.model import Gateway, MemoryOptions, StoreOptions
 from extproc.config.redacted import redacted_view
 from extproc.config.source import Source
 from extproc.errors import ConfigError
@@ -28,11 +29,21 @@ from extproc.genai.prices import PriceBook
 from extproc.genai.tokenizer import Tokenizers
 from extproc.pipeline.processor import Processor
 from extproc.pipeline.snapshot import Snapshot
+from extproc.pipeline.spending import Treasury
 from extproc.policy.credentials import NO_TOKENS, Tokens
+from extproc.policy.estimate import Estimator
+from extproc.policy.governor import Governor
+from extproc.policy.records import Records
+from extproc.policy.replica import Replica
 from extproc.server.admin import build_admin
+from extproc.server.admin_proxy import AdminProxy
 from extproc.server.current import Current
+from extproc.server.door import Door
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
+from extproc.server.upkeep import Upkeep
 from extproc.server.watch import watch
+from extproc.store.base import Store
+from extproc.store.memory import MemoryStore
 from extproc.telemetry.metrics import Metrics, exposition, forget_worker
 
 _log = logging.getLogger(__name__)
@@ -43,6 +54,7 @@ class SystemClock:
 
     monotonic = staticmethod(time.perf_counter)
     time = staticmethod(time.time)
+    sleep = staticmethod(asyncio.sleep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +74,9 @@ class ServeOptions:
         return [*shared, "--config", str(self.config)] if self.config is not None else shared
 
 
-def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS) -> Snapshot:
-    """Raises ConfigError. Without `tokens` the snapshot is good for a check only, where credentials are fetched."""
+def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS, records: Records | None = None) -> Snapshot:
+    """Raises ConfigError. Without `tokens` the snapshot is good for a check only, where credentials are fetched;
+    `records` are the registry's."""
     for credential, backend in fetched_credentials(gateway).items():
         require_package(credential, backend)
     overrides = {
@@ -75,7 +88,7 @@ def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS) -> Snapshot:
         )
         for price in gateway.prices
     }
-    return Snapshot(gateway, PriceBook(overrides), tokens)
+    return Snapshot(gateway, PriceBook(overrides, default=gateway.default_price), tokens, records)
 
 
 def build_worker(
@@ -90,11 +103,36 @@ def build_worker(
     metrics = Metrics(CollectorRegistry())
     surroundings = Surroundings(time.time, asyncio.sleep, random.random)
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
-    current = Current(source.read, partial(compile_snapshot, tokens=keeper), read_last_good)
+    records = Records()
+    current = Current(source.read, partial(compile_snapshot, tokens=keeper, records=records), read_last_good)
     tokenizers = Tokenizers()
     asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
-    processor = Processor(worker=str(socket), clock=SystemClock(), counter=tokenizers, recorder=metrics)
-    return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, metrics)
+    gateway = current.snapshot().gateway
+    store = open_store(gateway.store, metrics)
+    governor = Governor(store, partial(MemoryStore, time.time), metrics, time.time)
+    replica = Replica(store, records)
+    office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time)
+    treasury = Treasury(governor, Estimator(), tokenizers)
+    processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=metrics)
+    upkeep = Upkeep(governor, replica, store)
+    door = Door(socket, partial(_admin_api, office))
+    return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
+
+
+def _admin_api(office: Office) -> web.Application:
+    from extproc.admin.app import build_admin_api  # the API's own types take a tenth of a second
+
+    return build_admin_api(office)
+
+
+def open_store(options: StoreOptions, metrics: Metrics) -> Store:
+    """The store that the document names. Redis is connected to when it is first needed."""
+    if isinstance(options, MemoryOptions):
+        metrics.store_available(available=True)
+        return MemoryStore(time.time)
+    from extproc.store.redis import RedisStore  # a quarter of a second to import, for those who use it
+
+    return RedisStore(options, on_change=lambda available: metrics.store_available(available=available))
 
 
 def _log_failure(preloading: "asyncio.Future[None]") -> None:
@@ -109,6 +147,7 @@ class Serving:
         self._options = options
         self._source = Source(options.config, os.environ)
         self._gateway = self._source.read()
+        refuse_split_store(self._gateway, options.workers)
         self._private_dir = Path(tempfile.mkdtemp(prefix="llm-extproc-"))  # for this user alone
         self._last_good = self._private_dir / "gateway.yaml"
         self._last_good.write_text(self._source.last_good, encoding="utf-8")
@@ -146,6 +185,7 @@ class Serving:
             self.supervisor,
             partial(exposition, self._multiproc_dir, self._registry),
             lambda: redacted_view(self._gateway),
+            AdminProxy(self.supervisor, self._options.socket_dir, lambda: bool(self._gateway.admin_tokens)),
         )
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
@@ -158,6 +198,7 @@ class Serving:
         """The workers read the document too, name what is wrong with it, and keep the one they have."""
         try:
             gateway = self._source.read()
+            refuse_split_store(gateway, self._options.workers)
             compile_snapshot(gateway)
         except ConfigError:
             pass
@@ -165,6 +206,13 @@ class Serving:
             self._gateway = gateway
             self._last_good.write_text(self._source.last_good, encoding="utf-8")
         self.supervisor.reload()
+
+
+def refuse_split_store(gateway: Gateway, workers: int) -> None:
+    """Raises ConfigError where several workers would each keep accounts and keys of their own."""
+    kept = gateway.registry or gateway.rules
+    if workers > 1 and kept and isinstance(gateway.store, MemoryOptions):
+        raise ConfigError(f"limits, budgets and a registry on {workers} workers need a store that they share", path="store")
 
 
 def prepare_socket_dir(path: Path) -> None:

@@ -86,4 +86,8 @@ class Deliver:
     metadata: Metadata = field(default_factory=_no_metadata)
 
 
+class Cut(Exception):
+    """Raised in place of an action: reset the exchange, because nothing that still comes may reach the caller."""
+
+
 RequestAction = Continue | Upstream | Respond

@@ -8,6 +8,8 @@ from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import ExchangeRecord
 from extproc.translator.base import Call, Outcome
 
+_INPUT = ("messages", "input", "prompt", "system", "instructions", "tools", "query", "documents")
+
 
 class Counter(Protocol):
     """Counts tokens where a provider gave no numbers."""
@@ -30,6 +32,8 @@ class Clock(Protocol):
 
     def time(self) -> float: ...
 
+    async def sleep(self, seconds: float) -> None: ...
+
 
 def usage_of(outcome: Outcome, call: Call, leg: Leg, counter: Counter) -> TokenUsage:
     """The provider's own usage; where it gave none or was cut off, the gateway's count of what went in and came out."""
@@ -45,12 +49,10 @@ def usage_of(outcome: Outcome, call: Call, leg: Leg, counter: Counter) -> TokenU
 
 def input_usage(call: Call, leg: Leg, counter: Counter) -> TokenUsage:
     """What is known of a call whose answer nobody read: the caller's text, counted."""
-    return TokenUsage(input_tokens=counter.count_json_text(leg.target.model, _input(call)), estimated=True)
+    return TokenUsage(input_tokens=counted_input(call, leg, counter), estimated=True)
 
 
-def _input(call: Call) -> bytes:
-    for name in ("messages", "input", "prompt"):
-        raw = call.fields.get(name)
-        if raw is not None:
-            return bytes(raw)
-    return b'""'
+def counted_input(call: Call, leg: Leg, counter: Counter) -> int:
+    """The tokens of everything in a call that a provider reads: a document, a conversation, instructions, tools."""
+    parts = (call.fields.get(name) for name in _INPUT)
+    return sum(counter.count_json_text(leg.target.model, bytes(part)) for part in parts if part is not None)

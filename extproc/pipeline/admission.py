@@ -2,39 +2,54 @@
 
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
-from extproc.config.model import Key
-from extproc.errors import CredentialUnavailable, InternalError, InvalidRequest, NotFound, RequestTooLarge, Unsupported
+from extproc.errors import (
+    CredentialUnavailable,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RequestTooLarge,
+    Unsupported,
+)
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
-from extproc.pipeline.accounting import Counter
 from extproc.pipeline.attempt import can_express, prepare
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.snapshot import Leg, Snapshot, attempts
-from extproc.policy.authorize import authorize
+from extproc.pipeline.spending import Spending, priced
+from extproc.policy.authenticate import presented_key
+from extproc.policy.authorize import authorize_endpoint, authorize_model, authorize_network, model_meant
+from extproc.policy.identities import Identity
+from extproc.policy.principal import Principal
 from extproc.translator.base import Call
 from extproc.translator.messages_count import count_answer, count_request
 
 _CONTINUE = Continue()
 _POSTED = (Kind.GENERATION, Kind.COUNT_TOKENS)
+_COSTLY = frozenset(
+    {"assistants", "audio", "batches", "evals", "fine_tuning", "images", "responses", "threads", "videos"}
+)
+"""Operations that are passed through and cost money which is not accounted for."""
 
 
 class Admission:
     """Runs the request stages in order; every refusal is a GatewayError.
 
-    After an `Upstream` action, `legs` are the attempts in order, and `progress` holds key, call and first leg.
+    After an `Upstream` action, `legs` are the attempts in order, and `progress` holds principal, call and first leg.
     """
 
-    def __init__(self, snapshot: Snapshot, progress: Progress, counter: Counter) -> None:
+    def __init__(self, snapshot: Snapshot, progress: Progress, spending: Spending, exchange_id: str) -> None:
         self.legs: tuple[Leg, ...] = ()
         self._snapshot = snapshot
         self._progress = progress
-        self._counter = counter
+        self._spending = spending
+        self._exchange_id = exchange_id
         self._endpoint: Endpoint | None = None
         self._path = ""
         self._headers: Headers = {}
 
-    def headers(self, event: RequestHeaders, now: float) -> RequestAction:
+    async def headers(self, event: RequestHeaders, now: float) -> RequestAction:
         """`now` is Unix time in seconds."""
         headers, progress = event.headers, self._progress
         progress.request_id = headers.get("x-request-id", "")
@@ -43,46 +58,68 @@ class Admission:
         if endpoint is None:
             raise NotFound("This path is not served here.", code="unknown_path")
         progress.operation, progress.dialect = endpoint.operation, endpoint.dialect
-        progress.key = key = self._snapshot.authenticator.authenticate(headers, now)
+        progress.principal = caller = self._identify(event, now)
+        authorize_endpoint(caller, self._path)
+        authorize_network(caller, event.source_address)
+        method = headers.get(":method", "")
         if endpoint.kind is Kind.MODELS:
-            return self._models(endpoint, key, headers.get(":method", ""))
-        if endpoint.kind in _POSTED and headers.get(":method") != "POST":
+            return self._models(endpoint, caller, method)
+        if endpoint.kind is Kind.QUOTA:
+            return await self._quota(caller, method, now)
+        if endpoint.kind in _POSTED and method != "POST":
             raise NotFound("Only POST is served on this path.", code="unknown_path")
         self._endpoint = endpoint
         self._headers = headers
         self._check_declared_length(headers)
         if not event.end_of_stream:
             return _CONTINUE
-        return self._without_body(endpoint, now)
+        return await self._without_body(endpoint, now)
 
-    def body(self, event: RequestBody, now: float) -> RequestAction:
+    async def body(self, event: RequestBody, now: float) -> RequestAction:
         """`now` is Unix time in seconds."""
         endpoint = self._endpoint
         if endpoint is None:
             raise InternalError("a body without headers")
         if len(event.body) > self._snapshot.gateway.max_request_bytes:
             raise self._too_large()
-        return self._route(read_call(endpoint, self._path, self._headers, event.body, int(now)), now)
+        return await self._route(read_call(endpoint, self._path, self._headers, event.body, int(now)), now)
 
-    def _without_body(self, endpoint: Endpoint, now: float) -> RequestAction:
+    def _identify(self, event: RequestHeaders, now: float) -> Principal:
+        """Who calls: by the key; without one, by what Envoy verified of the caller. Raises Unauthenticated."""
+        snapshot = self._snapshot
+        presented = presented_key(event.headers)
+        if not presented and (event.claims or event.spiffe_id):
+            identity = snapshot.identities.match(event.claims, event.spiffe_id)
+            if identity is not None:
+                return snapshot.directory.enrol(_principal(identity))
+        return snapshot.directory.find(presented, now)
+
+    async def _without_body(self, endpoint: Endpoint, now: float) -> RequestAction:
         if endpoint.kind in _POSTED:
             raise InvalidRequest("The request has no body.")
         call = Call(endpoint=endpoint, path=self._path, body=b"", fields={}, model="", created=int(now))
-        return self._route(call, now)
+        return await self._route(call, now)
 
-    def _models(self, endpoint: Endpoint, key: Key, method: str) -> Respond:
+    def _models(self, endpoint: Endpoint, caller: Principal, method: str) -> Respond:
         if method != "GET":
             raise NotFound("Only GET is served on this path.", code="unknown_path")
         name = endpoint.path.removeprefix("/models").removeprefix("/")
-        document = self._snapshot.model_document(key, name) if name else self._snapshot.models_document(key)
+        document = self._snapshot.model_document(caller, name) if name else self._snapshot.models_document(caller)
+        return self._respond(document, "models")
+
+    async def _quota(self, caller: Principal, method: str, now: float) -> Respond:
+        if method != "GET":
+            raise NotFound("Only GET is served on this path.", code="unknown_path")
+        return self._respond(await self._spending.quota(caller, now), "quota")
+
+    def _respond(self, document: bytes, details: str) -> Respond:
         self._progress.status = 200
-        return Respond(200, (("content-type", "application/json"),), document, "models")
+        return Respond(200, (("content-type", "application/json"),), document, details)
 
     def _count_tokens(self, call: Call, leg: Leg) -> Respond:
         """The gateway's own count, where the provider that would answer first has none."""
-        tokens = self._counter.count_json_text(leg.target.model, count_request(call.fields))
-        self._progress.status = 200
-        return Respond(200, (("content-type", "application/json"),), count_answer(tokens), "count_tokens")
+        tokens = self._spending.counter.count_json_text(leg.target.model, count_request(call.fields))
+        return self._respond(count_answer(tokens), "count_tokens")
 
     def _check_declared_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "")
@@ -93,25 +130,51 @@ class Admission:
         limit = self._snapshot.gateway.max_request_bytes
         return RequestTooLarge(f"The request body is larger than the limit of {limit} bytes.")
 
-    def _route(self, call: Call, now: float) -> Upstream | Respond:
-        progress = self._progress
-        if progress.key is None:
-            raise InternalError("a call without a key")
+    async def _route(self, call: Call, now: float) -> Upstream | Respond:
+        progress, snapshot = self._progress, self._snapshot
+        caller = progress.principal
+        if caller is None:
+            raise InternalError("a call without a caller")
         progress.call = call
-        chain = self._snapshot.chain(call.model) if call.model else self._snapshot.passthrough_chain()
-        if call.model:
-            authorize(progress.key, call.model, chain.label)
+        name = model_meant(caller, call.model)
+        chain = snapshot.chain(name) if name else snapshot.passthrough_chain()
+        if name:
+            authorize_model(caller, name, chain.label)
         progress.model = chain.label
         served = tuple(leg for leg in chain.legs if leg.translator(call.endpoint) is not None)
         if call.endpoint.kind is Kind.COUNT_TOKENS and (not served or served[0] is not chain.legs[0]):
             return self._count_tokens(call, chain.legs[0])
         if not served:
             raise NotFound(f"The model {call.model!r} does not serve this endpoint.", param="model")
+        plan = self._spending.plan(caller, chain.label, name)
+        if call.endpoint.kind is Kind.GENERATION:
+            served = priced(plan, chain, served)
+        elif plan.needs_price and self._headers.get(":method") == "POST" and call.endpoint.operation in _COSTLY:
+            raise PermissionDenied(
+                "This endpoint has no prices here, and may not be used on a budget of money.",
+                code="endpoint_without_price",
+            )
         progress.intended = served[0].backend.name
         action, progress.dropped, able = _able(call, served, now)
         progress.leg = able[0]
         self.legs = attempts(able)
+        await self._spending.reserve(self._exchange_id, plan, call, able[0])
         return action
+
+
+def _principal(identity: Identity) -> Principal:
+    """A caller without a key, by the rule that knows it; each of its users has accounts of its own."""
+    rule = identity.rule
+    return Principal(
+        id=f"{rule.name}:{identity.user}",
+        alias=rule.name,
+        user=identity.user,
+        team=identity.team,
+        tags=identity.tags,
+        models=rule.models,
+        endpoints=rule.endpoints,
+        source="mtls" if rule.spiffe else "jwt",
+    )
 
 
 def _able(call: Call, legs: tuple[Leg, ...], now: float) -> tuple[Upstream, tuple[str, ...], tuple[Leg, ...]]:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from extproc.apischema.endpoints import Kind
-from extproc.errors import InternalError, NoBackendAvailable, UpstreamError
+from extproc.errors import GatewayError, InternalError, NoBackendAvailable, UpstreamError
 from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
 from extproc.exchange.events import ResponseBody, ResponseHeaders
 from extproc.genai.money import format_dollars
@@ -23,8 +23,12 @@ _EVENT_STREAM = "text/event-stream; charset=utf-8"
 class Answering:
     """Chooses the data path by the response's headers, then lets the body through it."""
 
-    def __init__(self, call: Call, legs: tuple[Leg, ...], progress: Progress, *, native_usage: bool) -> None:
-        """`native_usage`: Envoy reads the usage of a successful response, and tells it at the end."""
+    def __init__(
+        self, call: Call, legs: tuple[Leg, ...], progress: Progress, headers: HeaderList, *, native_usage: bool
+    ) -> None:
+        """`headers` are added to every answer. `native_usage`: Envoy reads the usage of a successful response, and
+        tells it at the end."""
+        self._headers = headers
         self._call = call
         self._dialect = call.endpoint.dialect
         self._native_usage = native_usage
@@ -100,6 +104,12 @@ class Answering:
             return _UNTOUCHED
         return Deliver(out + rest)
 
+    def cut(self, error: GatewayError) -> Deliver:
+        """Ends a stream in the middle, with the error as its last event; nothing of what still comes is delivered."""
+        self.ended = True
+        self._progress.error_type = error.code or error.type
+        return Deliver(self._dialect.event(error))
+
     def _receive(self, event: ResponseHeaders, translator: Translator) -> Receive:
         progress = self._progress
         progress.streamed = streamed = answer.is_event_stream(event.headers)
@@ -160,6 +170,7 @@ class Answering:
         if leg is None:
             return ()
         headers: HeaderList = (
+            *self._headers,
             ("x-gateway-model", call.model),
             ("x-gateway-backend", leg.backend.name),
             ("x-gateway-provider", leg.backend.provider),

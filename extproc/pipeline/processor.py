@@ -4,13 +4,13 @@ The servicer calls one method per event and gets one action back. Methods raise 
 provider did wrong, and the servicer answers with `refuse`. `close` is called once, however the exchange ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from extproc.apischema.endpoints import Kind
 from extproc.errors import GatewayError, InternalError
-from extproc.exchange.actions import Deliver, Metadata, Receive, RequestAction, Respond, Upstream
+from extproc.exchange.actions import Cut, Deliver, Metadata, Receive, RequestAction, Respond, Upstream
 from extproc.exchange.events import (
     Attempt,
     RequestBody,
@@ -20,23 +20,25 @@ from extproc.exchange.events import (
     ResponseTrailers,
 )
 from extproc.pipeline import answer
-from extproc.pipeline.accounting import Clock, Counter, Recorder, input_usage, usage_of
+from extproc.pipeline.accounting import Clock, Recorder, input_usage, usage_of
 from extproc.pipeline.admission import Admission
 from extproc.pipeline.answering import Answering, cost_header
 from extproc.pipeline.attempt import prepare
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.snapshot import Snapshot
+from extproc.pipeline.spending import Spending, Treasury
 
 _R = TypeVar("_R")
+_TIME_TO_LEAVE_SECONDS = 1.0  # for a caller whose stream was ended by us, before the connection is reset
 
 
 class Processor:
     """What stays the same from exchange to exchange of one worker. `worker` is its address as Envoy knows it."""
 
-    def __init__(self, *, worker: str, clock: Clock, counter: Counter, recorder: Recorder) -> None:
+    def __init__(self, *, worker: str, clock: Clock, treasury: Treasury, recorder: Recorder) -> None:
         self.worker = worker
         self.clock = clock
-        self.counter = counter
+        self.treasury = treasury
         self.recorder = recorder
 
     def begin(self, snapshot: Snapshot, exchange_id: str) -> "Exchange":
@@ -52,21 +54,24 @@ class Exchange:
         self._snapshot = snapshot
         self._clock = processor.clock
         self._progress = Progress(started=processor.clock.monotonic())
-        self._admission = Admission(snapshot, self._progress, processor.counter)
+        self._counter = processor.treasury.counter
+        self._spending = Spending(processor.treasury, snapshot.terms())
+        self._admission = Admission(snapshot, self._progress, self._spending, exchange_id)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
         self._settled = False
+        self._cut_short = False
         self._closed = False
 
     @property
     def request_id(self) -> str:
         return self._progress.request_id
 
-    def request_headers(self, event: RequestHeaders) -> RequestAction:
-        return self._timed("request", lambda: self._admit(self._admission.headers(event, self._clock.time())))
+    async def request_headers(self, event: RequestHeaders) -> RequestAction:
+        return await self._request(self._admission.headers(event, self._clock.time()))
 
-    def request_body(self, event: RequestBody) -> RequestAction:
-        return self._timed("request", lambda: self._admit(self._admission.body(event, self._clock.time())))
+    async def request_body(self, event: RequestBody) -> RequestAction:
+        return await self._request(self._admission.body(event, self._clock.time()))
 
     def attempt(self, event: Attempt) -> Upstream:
         """The request for a later attempt. Its body is always given: Envoy still holds an earlier attempt's."""
@@ -79,8 +84,16 @@ class Exchange:
             raise answer.early_reply_error(event)
         return self._timed("response", lambda: self._answer().headers(event))
 
-    def response_body(self, event: ResponseBody) -> Deliver:
-        return self._timed("response", lambda: self._deliver(event))
+    async def response_body(self, event: ResponseBody) -> Deliver:
+        """Raises Cut when the caller has been told that its stream ends here, and has not left."""
+        if self._cut_short:
+            await self._clock.sleep(_TIME_TO_LEAVE_SECONDS)
+            raise Cut
+        began = self._clock.monotonic()
+        try:
+            return await self._deliver(event)
+        finally:
+            self._progress.spend("response", self._clock.monotonic() - began)
 
     def response_trailers(self, event: ResponseTrailers) -> Metadata:
         """The end of a response that Python did not see; returns what the access log is to show."""
@@ -115,6 +128,13 @@ class Exchange:
             return "usage_missing"  # the provider gave none, or Envoy closed before it could tell
         return "cancelled"  # the caller went away, or the provider reset the stream
 
+    async def _request(self, stage: Awaitable[RequestAction]) -> RequestAction:
+        began = self._clock.monotonic()
+        try:
+            return self._admit(await stage)
+        finally:
+            self._progress.spend("request", self._clock.monotonic() - began)
+
     def _timed(self, stage: str, work: Callable[[], _R]) -> _R:
         began = self._clock.monotonic()
         try:
@@ -124,12 +144,14 @@ class Exchange:
 
     def _admit(self, action: RequestAction) -> RequestAction:
         progress = self._progress
-        if not isinstance(action, Upstream) or progress.call is None or progress.key is None:
+        if not isinstance(action, Upstream) or progress.call is None or progress.principal is None:
             return action
         legs = self._admission.legs
         progress.attempts = 1
-        native = self._snapshot.reads_usage_natively(progress.call, legs)
-        self._answering = Answering(progress.call, legs, progress, native_usage=native)
+        watched = self._spending.watches_output
+        native = not watched and self._snapshot.reads_usage_natively(progress.call, legs)
+        headers = self._spending.headers()
+        self._answering = Answering(progress.call, legs, progress, headers, native_usage=native)
         return replace(
             action,
             clusters=tuple(leg.backend.cluster for leg in legs),
@@ -137,9 +159,7 @@ class Exchange:
             metadata={
                 "exchange": self.id,
                 "worker": self._processor.worker,
-                "key": progress.key.alias,
-                "team": progress.key.team,
-                "model": progress.call.model,
+                **progress.caller_metadata(),
                 **progress.target_metadata(),
             },
         )
@@ -159,18 +179,29 @@ class Exchange:
             raise InternalError("a response without a request")
         return self._answering
 
-    def _deliver(self, event: ResponseBody) -> Deliver:
+    async def _deliver(self, event: ResponseBody) -> Deliver:
         answering, progress = self._answer(), self._progress
         if event.data:
             progress.last_chunk = now = self._clock.monotonic()
             if progress.first_chunk is None:
                 progress.first_chunk = now
         action = answering.body(event)
+        if progress.streamed and not answering.ended and (error := await self._cover(answering)) is not None:
+            self._cut_short = True
+            action = answering.cut(error)
         if not answering.ended or self._settled:
             return action
         metadata = self._finish()
         headers = cost_header(progress) if answering.headers_open else ()
         return replace(action, headers=(*action.headers, *headers), metadata=metadata)
+
+    async def _cover(self, answering: Answering) -> GatewayError | None:
+        """Whether limits and budgets still cover what a stream has produced; else the error to end it with."""
+        leg, outcome = self._progress.leg, answering.outcome
+        if leg is None or outcome is None:
+            return None
+        self._spending.answered_by(leg)
+        return await self._spending.cover(outcome, leg.target.model)
 
     def _finish(self) -> Metadata:
         self._settle()
@@ -180,6 +211,11 @@ class Exchange:
         if self._settled:
             return
         self._settled = True
+        self._account()
+        self._spending.settle(self._progress.usage, self._progress.cost)
+
+    def _account(self) -> None:
+        """What was used, and what it cost."""
         progress = self._progress
         outcome = self._answering.outcome if self._answering is not None else None
         leg, call = progress.leg, progress.call
@@ -191,8 +227,8 @@ class Exchange:
             progress.error_type = progress.error_type or outcome.error
             produced = bool(outcome.text) or not outcome.error
             if outcome.usage is not None or (produced and call.endpoint.kind is Kind.GENERATION):
-                progress.usage = usage_of(outcome, call, leg, self._processor.counter)
+                progress.usage = usage_of(outcome, call, leg, self._counter)
         elif progress.usage is None and call.endpoint.kind is Kind.GENERATION:
-            progress.usage = input_usage(call, leg, self._processor.counter)
+            progress.usage = input_usage(call, leg, self._counter)
         if progress.usage is not None and leg.price is not None:
             progress.cost = leg.price.cost(progress.usage)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from extproc.apischema.dialect import OPENAI, Dialect
-from extproc.config.model import Key
 from extproc.exchange.actions import Metadata
 from extproc.genai.usage import TokenUsage
 from extproc.pipeline.snapshot import Leg
+from extproc.policy.principal import Principal
 from extproc.telemetry.record import DataPath, ExchangeRecord
 from extproc.translator.base import Call
 
@@ -24,7 +24,7 @@ class Progress:
     operation: str = ""
     dialect: Dialect = OPENAI
     model: str = ""
-    key: Key | None = None
+    principal: Principal | None = None
     call: Call | None = None
     intended: str = ""
     leg: Leg | None = None
@@ -50,6 +50,12 @@ class Progress:
         """The backend that was to answer first, if another one is being asked; else empty."""
         return self.intended if self.leg is not None and self.leg.backend.name != self.intended else ""
 
+    def caller_metadata(self) -> dict[str, str | int]:
+        """Who asks for what, for Envoy's access log."""
+        if self.principal is None:
+            return {}
+        return {"key": self.principal.alias, "team": self.principal.team, "model": self.call.model if self.call else ""}
+
     def target_metadata(self) -> dict[str, str | int]:
         """Who is being asked, for Envoy's access log."""
         leg = self.leg
@@ -59,7 +65,8 @@ class Progress:
 
     def final_metadata(self) -> Metadata:
         """How it ended, for Envoy's access log."""
-        values: dict[str, str | int] = {**self.target_metadata(), "data_path": self.data_path.value}
+        values: dict[str, str | int] = {**self.caller_metadata(), **self.target_metadata()}
+        values["data_path"] = self.data_path.value
         if self.usage is not None:
             values["input_tokens"] = self.usage.input_tokens
             values["output_tokens"] = self.usage.output_tokens
@@ -80,8 +87,8 @@ class Progress:
             model=self.model,
             backend=leg.backend.name if leg is not None else "",
             provider=leg.backend.provider if leg is not None else "",
-            key_alias=self.key.alias if self.key is not None else "",
-            team=self.key.team if self.key is not None else "",
+            key_alias=self.principal.alias if self.principal is not None else "",
+            team=self.principal.team if self.principal is not None else "",
             attempts=self.attempts,
             fallback_from=self.fallback_from,
             error_type=self.error_type,

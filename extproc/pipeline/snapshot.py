@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from extproc.apischema.endpoints import Endpoint
 from extproc.config.lookup import ModelLookup
-from extproc.config.model import Backend, Gateway, Key, Model, Target, UnknownPrice, UsageExtraction
+from extproc.config.model import Backend, Gateway, Model, Target, UnknownPrice, UsageExtraction
 from extproc.errors import ConfigError, NotFound
 from extproc.exchange.actions import HeaderList
 from extproc.genai.prices import ModelPrice, PriceBook
-from extproc.policy.authenticate import Authenticator
-from extproc.policy.authorize import may_use
+from extproc.policy.authorize import allows_model
 from extproc.policy.credentials import (
     NO_TOKENS,
     LiveCredential,
@@ -20,6 +19,12 @@ from extproc.policy.credentials import (
     headers_to_set,
     live_credential,
 )
+from extproc.policy.directory import Directory
+from extproc.policy.governor import Terms
+from extproc.policy.identities import Identities
+from extproc.policy.plan import Planner
+from extproc.policy.principal import Principal
+from extproc.policy.records import Records
 from extproc.translator import registry
 from extproc.translator.base import Call, Translator
 
@@ -59,13 +64,18 @@ class Chain:
 class Snapshot:
     """A document ready to serve. An exchange keeps the snapshot it began with."""
 
-    def __init__(self, gateway: Gateway, prices: PriceBook, tokens: Tokens = NO_TOKENS) -> None:
-        """`tokens` has what is fetched for backends; without it those are not to be served from.
+    def __init__(
+        self, gateway: Gateway, prices: PriceBook, tokens: Tokens = NO_TOKENS, records: Records | None = None
+    ) -> None:
+        """`tokens` has what is fetched for backends; without it those are not to be served from. `records` are the
+        registry's, as they are at each moment.
 
         Raises ConfigError for a model without a price where the document denies such models.
         """
         self.gateway = gateway
-        self.authenticator = Authenticator(gateway.key_salt, gateway.keys)
+        self.directory = Directory(gateway, Records() if records is None else records)
+        self.identities = Identities(gateway.identities)
+        self._planner = Planner(gateway.rules)
         self._prices = prices
         self._tokens = tokens
         self._exact = {
@@ -83,6 +93,11 @@ class Snapshot:
     @property
     def version(self) -> str:
         return self.gateway.version
+
+    def terms(self) -> Terms:
+        """What limits and budgets an exchange that begins now is under."""
+        gateway = self.gateway
+        return Terms(self._planner, self.directory.raises, gateway.budget_status, gateway.quantum_tokens)
 
     def chain(self, model: str) -> Chain:
         """The chain of the model that a caller named. Raises NotFound."""
@@ -108,19 +123,20 @@ class Snapshot:
             return False
         return all((translator := leg.translator(call.endpoint)) and translator.identity for leg in legs)
 
-    def models_document(self, key: Key) -> bytes:
-        """`GET /v1/models`: the models that this key may use."""
-        return json.dumps({"object": "list", "data": [_model_object(model) for model in self._visible(key)]}).encode()
+    def models_document(self, caller: Principal) -> bytes:
+        """`GET /v1/models`: the models that this caller may use."""
+        models = [_model_object(model) for model in self._visible(caller)]
+        return json.dumps({"object": "list", "data": models}).encode()
 
-    def model_document(self, key: Key, name: str) -> bytes:
+    def model_document(self, caller: Principal, name: str) -> bytes:
         """`GET /v1/models/{name}`. Raises NotFound."""
-        for model in self._visible(key):
+        for model in self._visible(caller):
             if model.name == name:
                 return json.dumps(_model_object(model)).encode()
         raise NotFound(f"The model {name[:200]!r} does not exist here.", param="model")
 
-    def _visible(self, key: Key) -> Iterable[Model]:
-        return (model for model in self.gateway.models if may_use(key, model.name))
+    def _visible(self, caller: Principal) -> Iterable[Model]:
+        return (model for model in self.gateway.models if allows_model(caller, model.name))
 
     def _expand(self, name: str) -> Chain | None:
         """The chain of a name that a wildcard answers for; remembered, as callers use few names."""

@@ -1,4 +1,6 @@
-"""The admin port: metrics of all workers, health, readiness, and the document in force with its secrets hidden."""
+"""The admin port: metrics of all workers, health, readiness, the document in force with its secrets hidden, and the way
+to the admin API.
+"""
 
 import asyncio
 import json
@@ -7,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from extproc.server.admin_proxy import AdminProxy
 from extproc.server.supervisor import Supervisor
 from extproc.telemetry.metrics import CONTENT_TYPE
 
@@ -14,9 +17,15 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def build_admin(
-    supervisor: Supervisor, exposition: Callable[[], bytes], config_view: Callable[[], dict[str, Any]]
+    supervisor: Supervisor,
+    exposition: Callable[[], bytes],
+    config_view: Callable[[], dict[str, Any]],
+    proxy: AdminProxy,
 ) -> web.Application:
-    """`exposition` gives the metrics as Prometheus text, `config_view` the document without secrets."""
+    """`exposition` gives the metrics as Prometheus text, `config_view` the document without secrets.
+
+    `proxy` is asked for everything else.
+    """
 
     async def metrics(_: web.Request) -> web.Response:
         text = await asyncio.to_thread(exposition)  # reads a file a worker and metric type: long enough to be felt
@@ -35,6 +44,8 @@ def build_admin(
     routes: dict[str, Handler] = {"/metrics": metrics, "/healthz": healthz, "/readyz": readyz, "/config": config}
     for path, handler in routes.items():
         app.router.add_get(path, handler)
+    app.router.add_route("*", "/{path:.*}", proxy.forward)
+    app.on_cleanup.append(proxy.close)
     return app
 
 

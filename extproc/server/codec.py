@@ -6,16 +6,20 @@ set replaces; with a buffered request body a changed length must come with its `
 `clear_route_cache` works only together with a header mutation.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from extproc.errors import InternalError
 from extproc.exchange.actions import BodyMode, Continue, Deliver, HeaderList, Metadata, Receive, Respond, Upstream
 from extproc.exchange.events import (
     Attempt,
+    Claims,
     RequestBody,
     RequestHeaders,
     ResponseBody,
@@ -41,6 +45,11 @@ USAGE_HEADER, NATIVE = "x-llm-usage", "native"
 MAX_RETRIES_HEADER = "x-envoy-max-retries"
 _ATTRIBUTES = "envoy.filters.http.ext_proc"
 _USAGE_NAMESPACE = "envoy.ai.token_usage"
+_JWT_NAMESPACE = "envoy.filters.http.jwt_authn"
+_CERTIFICATE_URI = "connection.uri_san_peer_certificate"
+_SPIFFE = "spiffe://"
+_IP_AND_PORT = re.compile(r"(?:([0-9.]+)|\[([^\]]+)\]):[0-9]+")
+_NO_CLAIMS: Claims = MappingProxyType({})
 
 # Response headers are asked for here, not in Envoy's configuration: with that, Envoy would send those of its own
 # answers to requests it cannot parse, and close the connection before the reply is there.
@@ -63,23 +72,21 @@ _BODY_MODES = {
 }
 
 
-def answer(exchange: Exchange, message: Request, *, retry: bool = False) -> bytes:
+async def answer(exchange: Exchange, message: Request, *, retry: bool = False) -> bytes:
     """Hands one message to the exchange and returns the reply. `retry`: the message is a later attempt's headers."""
     kind = message.WhichOneof("request")
     match kind:
         case "request_headers" if retry:
             return _replace_request(exchange.attempt(_attempt(message)))
         case "request_headers":
-            headers = message.request_headers
-            event = RequestHeaders(_headers(headers.headers), headers.end_of_stream)
-            return _request(exchange.request_headers(event), in_body=False)
+            return _request(await exchange.request_headers(_request_headers(message)), in_body=False)
         case "request_body":
-            return _request(exchange.request_body(RequestBody(message.request_body.body)), in_body=True)
+            return _request(await exchange.request_body(RequestBody(message.request_body.body)), in_body=True)
         case "response_headers":
             return _receive(exchange.response_headers(_response_headers(message)))
         case "response_body":
             body = message.response_body
-            return _deliver(exchange.response_body(ResponseBody(body.body, body.end_of_stream)))
+            return _deliver(await exchange.response_body(ResponseBody(body.body, body.end_of_stream)))
         case "response_trailers":
             return _trailers(exchange.response_trailers(ResponseTrailers(_token_usage(message))))
     raise InternalError(f"Envoy sent {kind}")
@@ -99,6 +106,67 @@ def respond(action: Respond) -> bytes:
 
 def _headers(headers: core_pb2.HeaderMap) -> dict[str, str]:
     return {header.key: header.raw_value.decode("latin-1") for header in headers.headers}
+
+
+def _request_headers(message: Request) -> RequestHeaders:
+    headers = message.request_headers
+    said = _attributes(message).fields
+    uri = said[_CERTIFICATE_URI].string_value if _CERTIFICATE_URI in said else ""
+    return RequestHeaders(
+        headers=_headers(headers.headers),
+        end_of_stream=headers.end_of_stream,
+        source_address=_without_port(said["source.address"].string_value),
+        spiffe_id=uri if uri.startswith(_SPIFFE) else "",
+        claims=_claims(message),
+    )
+
+
+def _claims(message: Request) -> Claims:
+    """What jwt_authn put into dynamic metadata, if Envoy has that filter."""
+    if not message.HasField("metadata_context"):
+        return _NO_CLAIMS
+    return _Payloads(message.metadata_context.filter_metadata[_JWT_NAMESPACE])
+
+
+def _without_port(address: str) -> str:
+    """The IP address of `192.0.2.1:80` or `[2001:db8::1]:80`; empty for a Unix socket, which has none."""
+    found = _IP_AND_PORT.fullmatch(address)
+    return (found[1] or found[2]) if found else ""
+
+
+class _Payloads(Mapping[str, object]):
+    """Claims that become Python values when they are looked at: most requests have none, or come with a key."""
+
+    __slots__ = ("_payloads",)
+
+    def __init__(self, payloads: Struct) -> None:
+        self._payloads = payloads.fields
+
+    def __getitem__(self, provider: str) -> object:
+        if provider not in self._payloads:
+            raise KeyError(provider)
+        return _plain(self._payloads[provider])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._payloads)
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+
+def _plain(value: Value) -> object:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return {name: _plain(inner) for name, inner in value.struct_value.fields.items()}
+        case "list_value":
+            return [_plain(inner) for inner in value.list_value.values]
+        case "string_value":
+            return value.string_value
+        case "number_value":
+            return value.number_value
+        case "bool_value":
+            return value.bool_value
+    return None
 
 
 def _attributes(message: Request) -> Struct:

@@ -33,11 +33,20 @@ class Current:
     def read_again(self) -> Snapshot | None:
         """The document as it is now; None for a bad one, which leaves the last good one in force."""
         try:
-            return self._compile(self._read())
+            gateway = self._read()
+            self._refuse_another_store(gateway)
+            return self._compile(gateway)
         except ConfigError as error:
             fields = {"error": str(error), "version_kept": self._snapshot.version}
             _log.error("configuration rejected", extra={"fields": fields})
             return None
+
+    def _refuse_another_store(self, gateway: Gateway) -> None:
+        """What is reserved in one store cannot be settled in another."""
+        if gateway.store != self._snapshot.gateway.store or gateway.registry != self._snapshot.gateway.registry:
+            raise ConfigError(
+                "the store, and whether its registry counts, can change with a restart only", path="store"
+            )
 
     def replace(self, snapshot: Snapshot) -> None:
         """New exchanges begin with this one from now on."""

@@ -7,13 +7,14 @@ answer, or the stream is aborted with an error status.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import grpc
 from grpc.aio import EOF, ServicerContext
 
 from extproc.errors import GatewayError, InternalError
+from extproc.exchange.actions import Cut
 from extproc.pipeline.processor import Exchange, Processor
 from extproc.pipeline.snapshot import Snapshot
 from extproc.server import codec
@@ -72,10 +73,12 @@ class Servicer:
         try:
             with self._exchanges.holding(exchange):
                 while (message := await context.read()) is not EOF:
-                    await context.write(self._reply(exchange, message, retry=False))
+                    await context.write(await self._reply(exchange, message, retry=False))
+        except Cut:
+            await context.abort(grpc.StatusCode.ABORTED, "the stream was ended")
         finally:
             self._gauges.exchange_closed()
-            self._defended(exchange, exchange.close)
+            await self._defended(exchange, _closing(exchange))
 
     async def _attempt(self, exchange_id: str, context: "ServicerContext[Any, Any]") -> None:
         exchange = self._exchanges.find(exchange_id)
@@ -83,22 +86,26 @@ class Servicer:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no such exchange here")
         else:
             while (message := await context.read()) is not EOF:
-                await context.write(self._reply(exchange, message, retry=True))
+                await context.write(await self._reply(exchange, message, retry=True))
 
-    def _reply(self, exchange: Exchange, message: codec.Request, *, retry: bool) -> bytes:
+    async def _reply(self, exchange: Exchange, message: codec.Request, *, retry: bool) -> bytes:
         try:
-            reply = self._defended(exchange, lambda: codec.answer(exchange, message, retry=retry))
+            reply = await self._defended(exchange, codec.answer(exchange, message, retry=retry))
         except GatewayError as error:
             return codec.respond(exchange.refuse(error))
         return reply or codec.respond(exchange.refuse(InternalError("The gateway failed to handle the request.")))
 
-    def _defended(self, exchange: Exchange, work: Callable[[], _R]) -> _R | None:
+    async def _defended(self, exchange: Exchange, work: Awaitable[_R]) -> _R | None:
         """What `work` gives, or None when it failed by a defect of ours, which must not take a worker down."""
         try:
-            return work()
-        except GatewayError:
+            return await work
+        except (GatewayError, Cut):
             raise
         except Exception:  # noqa: BLE001 - the one place: whatever it is, it is counted, logged once and answered
             self._gauges.internal_error()
             _log.exception("exchange failed", extra={"fields": {"request_id": exchange.request_id}})
             return None
+
+
+async def _closing(exchange: Exchange) -> None:
+    exchange.close()

@@ -135,6 +135,10 @@ async def _follow(reading: int, worker: WorkerState) -> None:
 
 def worker_command(arguments: Sequence[str], socket_dir: Path, index: int, status_fd: int) -> list[str]:
     """The command line of a worker, in the same Python as this one. `arguments` are the same for all of them."""
-    socket = socket_dir / f"w{index}.sock"
-    own = ["--socket", str(socket), "--status-fd", str(status_fd)]
+    own = ["--socket", str(worker_socket(socket_dir, index)), "--status-fd", str(status_fd)]
     return [sys.executable, "-m", "extproc", "worker", *arguments, *own]
+
+
+def worker_socket(socket_dir: Path, index: int) -> Path:
+    """Where worker `index` serves gRPC."""
+    return socket_dir / f"w{index}.sock"

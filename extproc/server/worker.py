@@ -19,9 +19,11 @@ from extproc.clients.sources import fetched_credentials
 from extproc.clients.tokens import TokenKeeper
 from extproc.pipeline.processor import Processor
 from extproc.server.current import Current
+from extproc.server.door import Door
 from extproc.server.exchanges import Exchanges
 from extproc.server.listener import Listener
 from extproc.server.servicer import Gauges, Servicer
+from extproc.server.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 _NOTICE_SECONDS = 2.5  # a little more than Envoy's health-check interval
@@ -50,11 +52,15 @@ class Worker:
         current: Current,
         processor: Processor,
         keeper: TokenKeeper,
+        upkeep: Upkeep,
+        door: Door,
         metrics: WorkerMetrics,
     ) -> None:
         self._options = options
         self._current = current
         self._keeper = keeper
+        self._upkeep = upkeep
+        self._door = door
         self._metrics = metrics
         self._exchanges = Exchanges()
         servicer = Servicer(processor, current.snapshot, self._exchanges, lambda: secrets.token_hex(16), metrics)
@@ -72,6 +78,8 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_reader(sys.stdin.fileno(), self._on_orphaned)
         await self._keeper.prepare(fetched_credentials(self._current.snapshot().gateway), _TOKEN_PATIENCE_SECONDS)
+        await self._upkeep.start()
+        await self._open_door()
         await self._listener.start()
         self._metrics.config_loaded(time.time())
         self._tell("ready")
@@ -79,6 +87,8 @@ class Worker:
         self._tell("draining")
         grace = 0.0 if self._orphaned else self._options.grace_seconds
         await self._listener.drain(0.0 if self._orphaned else _NOTICE_SECONDS, grace)
+        await self._door.close()
+        await self._upkeep.stop()
         await self._keeper.close()
         _log.info("worker stopped", extra={"fields": {"exchanges_left": len(self._exchanges)}})
 
@@ -98,9 +108,13 @@ class Worker:
                 await self._keeper.prepare(credentials, _TOKEN_PATIENCE_SECONDS)
                 self._current.replace(snapshot)
                 self._keeper.keep_only(credentials)
+                await self._open_door()
                 self._metrics.config_loaded(time.time())
             if not self._stop.is_set():
                 self._tell("ready")
+
+    async def _open_door(self) -> None:
+        await self._door.follow(wanted=bool(self._current.snapshot().gateway.admin_tokens))
 
     def _on_orphaned(self) -> None:
         """The supervisor holds the other end of our standard input; it never writes."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from extproc.simulator import event_bytes
 from extproc.simulator.directives import Directives
 from extproc.simulator.format import Reply
+from extproc.simulator.request_log import Stats
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds
 Pieces = Iterable[tuple[bytes, int]]
@@ -46,7 +47,7 @@ async def send_body(request: web.Request, reply: Reply, directives: Directives) 
 
 
 async def send_stream(
-    request: web.Request, reply: Reply, pieces: Pieces, directives: Directives, rate: float | None
+    request: web.Request, reply: Reply, pieces: Pieces, directives: Directives, rate: float | None, stats: Stats
 ) -> web.StreamResponse:
     """A stream, `rate` tokens a second: a piece is due when the tokens before it and its own have had their time."""
     response = web.StreamResponse(status=reply.status, headers=_encoded(reply.headers, directives))
@@ -60,6 +61,7 @@ async def send_stream(
         if rate is not None and tokens:
             due += tokens / rate
             await asyncio.sleep(max(0.0, due - clock()))
+        stats.output_tokens += tokens
         await _write(response, data, directives.split)
     return response
 

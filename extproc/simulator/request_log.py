@@ -66,12 +66,14 @@ class RequestLog:
 @dataclass(slots=True)
 class Stats:
     """Counts since start. `open` requests are being answered now, `streams` of them stream; `abandoned` ones were left
-    by the client before the answer ended."""
+    by the client before the answer ended. `output_tokens` were written to streams, whoever reads them: what a provider
+    would bill for."""
 
     requests: int = 0
     open: int = 0
     streams: int = 0
     abandoned: int = 0
+    output_tokens: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     directives: Counter[str] = field(default_factory=Counter)
 
@@ -82,6 +84,7 @@ class Stats:
             "open": self.open,
             "streams": self.streams,
             "abandoned": self.abandoned,
+            "output_tokens": self.output_tokens,
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "directives": dict(sorted(self.directives.items())),
         }

@@ -129,7 +129,7 @@ class Simulator:
         self._stats.streams += 1
         try:
             rate = wanted.rate or self._settings.tokens_per_second
-            return await delivery.send_stream(request, reply, pieces, wanted, rate)
+            return await delivery.send_stream(request, reply, pieces, wanted, rate, self._stats)
         finally:
             self._stats.streams -= 1
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,10 @@ from extproc.config.model import Backend, Gateway, Key, Model, Schema, Secret, T
 from extproc.genai.prices import PriceBook
 from extproc.pipeline.processor import Exchange, Processor
 from extproc.pipeline.snapshot import Snapshot
+from extproc.pipeline.spending import Treasury
+from extproc.policy.estimate import Estimator
+from extproc.policy.governor import Governor
+from extproc.store.memory import MemoryStore
 from extproc.telemetry.record import ExchangeRecord
 
 SALT = b"salt"
@@ -63,6 +68,9 @@ class FakeClock:
     def time(self) -> float:
         return 1_700_000_000.0
 
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
 
 class WordCounter:
     """A token is a word."""
@@ -79,6 +87,26 @@ class Records(list[ExchangeRecord]):
         self.append(record)
 
 
+class NoEvents:
+    """Nobody listens."""
+
+    def refused(self, rule: str, *, shadow: bool) -> None: ...
+
+    def decided_without_store(self, policy: str) -> None: ...
+
+    def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None: ...
+
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None: ...
+
+    def settlement_lost(self) -> None: ...
+
+
+def treasury(clock: FakeClock) -> Treasury:
+    """With a store in memory."""
+    governor = Governor(MemoryStore(clock.time), partial(MemoryStore, clock.time), NoEvents(), clock.time)
+    return Treasury(governor, Estimator(), WordCounter())
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -91,7 +119,7 @@ def records() -> Records:
 
 @pytest.fixture
 def begin(clock: FakeClock, records: Records) -> Callable[..., Exchange]:
-    processor = Processor(worker="/run/w0.sock", clock=clock, counter=WordCounter(), recorder=records)
+    processor = Processor(worker="/run/w0.sock", clock=clock, treasury=treasury(clock), recorder=records)
 
     def start(gateway: Gateway = GATEWAY) -> Exchange:
         return processor.begin(Snapshot(gateway, PriceBook()), "exchange-1")

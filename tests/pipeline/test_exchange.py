@@ -66,10 +66,10 @@ def answered(
     return ResponseHeaders(status, sent, False, cluster, attempt, details)
 
 
-def admitted(begin: Begin, **changes: object) -> tuple[Exchange, Upstream]:
+async def admitted(begin: Begin, **changes: object) -> tuple[Exchange, Upstream]:
     exchange = begin()
-    assert exchange.request_headers(headers()) == Continue()
-    action = exchange.request_body(body(**changes))
+    assert await exchange.request_headers(headers()) == Continue()
+    action = await exchange.request_body(body(**changes))
     assert isinstance(action, Upstream)
     return exchange, action
 
@@ -77,8 +77,8 @@ def admitted(begin: Begin, **changes: object) -> tuple[Exchange, Upstream]:
 # -- the request ------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_goes_to_its_backend_with_the_backends_credential(begin: Begin) -> None:
-    _, action = admitted(begin)
+async def test_a_request_goes_to_its_backend_with_the_backends_credential(begin: Begin) -> None:
+    _, action = await admitted(begin)
     assert action.path == "/v1/chat/completions"
     assert action.authority == "api.openai.com"
     assert action.headers == (("authorization", "Bearer sk-openai-secret"),)
@@ -98,45 +98,45 @@ def test_a_request_goes_to_its_backend_with_the_backends_credential(begin: Begin
     }
 
 
-def test_a_chain_names_its_clusters_in_order(begin: Begin) -> None:
-    _, action = admitted(begin, model="smart")
+async def test_a_chain_names_its_clusters_in_order(begin: Begin) -> None:
+    _, action = await admitted(begin, model="smart")
     assert action.clusters == ("openai-cluster", "anthropic-cluster")
     assert json.loads(action.body or b"")["model"] == "gpt-4o"
 
 
 @pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key", "x-goog-api-key"])
-def test_a_key_is_taken_from_the_header_of_any_sdk(begin: Begin, name: str) -> None:
+async def test_a_key_is_taken_from_the_header_of_any_sdk(begin: Begin, name: str) -> None:
     sent = {":method": "POST", ":path": "/v1/chat/completions", name: "sk-test"}
-    assert begin().request_headers(RequestHeaders(sent, end_of_stream=False)) == Continue()
+    assert await begin().request_headers(RequestHeaders(sent, end_of_stream=False)) == Continue()
 
 
 @pytest.mark.parametrize(
     "key", ["", "sk-wrong", "sk-test ", "sk-testt", "x" * 10_000, "sk-old", "' OR 1=1 --", "\r\nx"]
 )
-def test_a_bad_key_is_refused_before_the_body_is_read(begin: Begin, key: str) -> None:
+async def test_a_bad_key_is_refused_before_the_body_is_read(begin: Begin, key: str) -> None:
     if key == "sk-test ":
         key = "sk test"
     with pytest.raises(Unauthenticated) as caught:
-        begin().request_headers(headers(key=key))
+        await begin().request_headers(headers(key=key))
     assert caught.value.status == 401
     assert caught.value.code == "invalid_api_key"
     if key:
         assert key not in caught.value.message
 
 
-def test_a_key_may_use_its_own_models_only(begin: Begin) -> None:
+async def test_a_key_may_use_its_own_models_only(begin: Begin) -> None:
     exchange = begin()
-    exchange.request_headers(headers(key="sk-limited"))
+    await exchange.request_headers(headers(key="sk-limited"))
     with pytest.raises(PermissionDenied) as caught:
-        exchange.request_body(body(model="smart"))
+        await exchange.request_body(body(model="smart"))
     assert (caught.value.status, caught.value.code) == (403, "model_not_allowed")
 
 
-def test_an_unknown_model_is_not_found(begin: Begin) -> None:
+async def test_an_unknown_model_is_not_found(begin: Begin) -> None:
     exchange = begin()
-    exchange.request_headers(headers())
+    await exchange.request_headers(headers())
     with pytest.raises(NotFound) as caught:
-        exchange.request_body(body(model='no"such'))
+        await exchange.request_body(body(model='no"such'))
     assert caught.value.message == "The model 'no\"such' does not exist here."
 
 
@@ -144,9 +144,9 @@ def test_an_unknown_model_is_not_found(begin: Begin) -> None:
     "path",
     ["/", "/v1", "/v2/chat/completions", "/v1/chat", "/v1/unknown", "/v1/files/../chat/completions", "/v1/files//x"],
 )
-def test_an_unknown_path_is_not_found(begin: Begin, path: str) -> None:
+async def test_an_unknown_path_is_not_found(begin: Begin, path: str) -> None:
     with pytest.raises(NotFound) as caught:
-        begin().request_headers(headers(path))
+        await begin().request_headers(headers(path))
     assert caught.value.code == "unknown_path"
 
 
@@ -162,76 +162,76 @@ def test_an_unknown_path_is_not_found(begin: Begin, path: str) -> None:
         (b'{"model":"a","model":"b"}', "The request body gives a field more than once."),
     ],
 )
-def test_a_malformed_request_is_the_callers_mistake(begin: Begin, sent: bytes, message: str) -> None:
+async def test_a_malformed_request_is_the_callers_mistake(begin: Begin, sent: bytes, message: str) -> None:
     exchange = begin()
-    exchange.request_headers(headers())
+    await exchange.request_headers(headers())
     with pytest.raises(InvalidRequest) as caught:
-        exchange.request_body(RequestBody(sent))
+        await exchange.request_body(RequestBody(sent))
     assert caught.value.message == message
 
 
-def test_a_generation_request_needs_a_body(begin: Begin) -> None:
+async def test_a_generation_request_needs_a_body(begin: Begin) -> None:
     with pytest.raises(InvalidRequest):
-        begin().request_headers(replace(headers(), end_of_stream=True))
+        await begin().request_headers(replace(headers(), end_of_stream=True))
 
 
-def test_a_body_over_the_limit_is_refused_by_its_declared_length(begin: Begin) -> None:
+async def test_a_body_over_the_limit_is_refused_by_its_declared_length(begin: Begin) -> None:
     with pytest.raises(RequestTooLarge):
-        begin().request_headers(headers(**{"content-length": str((32 << 20) + 1)}))
+        await begin().request_headers(headers(**{"content-length": str((32 << 20) + 1)}))
 
 
-def test_a_body_over_the_limit_is_refused_by_its_size(begin: Begin) -> None:
+async def test_a_body_over_the_limit_is_refused_by_its_size(begin: Begin) -> None:
     exchange = begin(replace(GATEWAY, max_request_bytes=10))
-    exchange.request_headers(headers())
+    await exchange.request_headers(headers())
     with pytest.raises(RequestTooLarge):
-        exchange.request_body(body())
+        await exchange.request_body(body())
 
 
-def test_models_lists_what_the_key_may_use(begin: Begin) -> None:
-    action = begin().request_headers(headers("/v1/models", key="sk-limited", **{":method": "GET"}))
+async def test_models_lists_what_the_key_may_use(begin: Begin) -> None:
+    action = await begin().request_headers(headers("/v1/models", key="sk-limited", **{":method": "GET"}))
     assert isinstance(action, Respond)
     assert [model["id"] for model in json.loads(action.body)["data"]] == ["gpt-4o"]
 
 
-def test_one_model_is_shown_by_name(begin: Begin) -> None:
-    action = begin().request_headers(headers("/v1/models/claude", **{":method": "GET"}))
+async def test_one_model_is_shown_by_name(begin: Begin) -> None:
+    action = await begin().request_headers(headers("/v1/models/claude", **{":method": "GET"}))
     assert isinstance(action, Respond)
     assert json.loads(action.body) == {"id": "claude", "object": "model", "created": 0, "owned_by": "anthropic"}
 
 
-def test_a_file_upload_passes_to_the_backend_that_owns_files(begin: Begin) -> None:
+async def test_a_file_upload_passes_to_the_backend_that_owns_files(begin: Begin) -> None:
     exchange = begin()
-    exchange.request_headers(headers("/v1/files", **{"content-type": "multipart/form-data; boundary=x"}))
-    action = exchange.request_body(RequestBody(b"--x\r\n"))
+    await exchange.request_headers(headers("/v1/files", **{"content-type": "multipart/form-data; boundary=x"}))
+    action = await exchange.request_body(RequestBody(b"--x\r\n"))
     assert isinstance(action, Upstream)
     assert (action.path, action.body) == ("/v1/files", None)
 
 
-def test_a_listing_without_a_body_passes_too(begin: Begin) -> None:
-    action = begin().request_headers(replace(headers("/v1/files?limit=2"), end_of_stream=True))
+async def test_a_listing_without_a_body_passes_too(begin: Begin) -> None:
+    action = await begin().request_headers(replace(headers("/v1/files?limit=2"), end_of_stream=True))
     assert isinstance(action, Upstream)
     assert action.path == "/v1/files?limit=2"
 
 
-def test_pass_through_is_off_without_an_owner(begin: Begin) -> None:
+async def test_pass_through_is_off_without_an_owner(begin: Begin) -> None:
     exchange = begin(replace(GATEWAY, passthrough=None))
     with pytest.raises(NotFound):
-        exchange.request_headers(replace(headers("/v1/files"), end_of_stream=True))
+        await exchange.request_headers(replace(headers("/v1/files"), end_of_stream=True))
 
 
-def test_embeddings_are_not_sent_to_a_format_that_has_none(begin: Begin) -> None:
+async def test_embeddings_are_not_sent_to_a_format_that_has_none(begin: Begin) -> None:
     exchange = begin()
-    exchange.request_headers(headers("/v1/embeddings"))
+    await exchange.request_headers(headers("/v1/embeddings"))
     with pytest.raises(NotFound) as caught:
-        exchange.request_body(RequestBody(b'{"model":"claude","input":"x"}'))
+        await exchange.request_body(RequestBody(b'{"model":"claude","input":"x"}'))
     assert caught.value.message == "The model 'claude' does not serve this endpoint."
 
 
-def test_a_target_that_cannot_express_the_request_is_passed_over(begin: Begin) -> None:
+async def test_a_target_that_cannot_express_the_request_is_passed_over(begin: Begin) -> None:
     gateway = replace(GATEWAY, models=(Model("m", (Target(ANTHROPIC, "claude-sonnet-4-5"), Target(OPENAI, "gpt-4o"))),))
     exchange = begin(gateway)
-    exchange.request_headers(headers())
-    action = exchange.request_body(body(model="m", n=2))
+    await exchange.request_headers(headers())
+    action = await exchange.request_body(body(model="m", n=2))
     assert isinstance(action, Upstream)
     assert action.clusters == ("openai-cluster", "openai-cluster")
 
@@ -239,20 +239,20 @@ def test_a_target_that_cannot_express_the_request_is_passed_over(begin: Begin) -
 # -- wildcard models --------------------------------------------------------------------------------------------------
 
 
-def test_a_wildcard_model_fills_in_the_callers_name(begin: Begin) -> None:
+async def test_a_wildcard_model_fills_in_the_callers_name(begin: Begin) -> None:
     gateway = replace(GATEWAY, models=(Model("openai/*", (Target(OPENAI, "*"),), prefix="openai/"),))
     exchange = begin(gateway)
-    exchange.request_headers(headers())
-    action = exchange.request_body(body(model="openai/gpt-4o"))
+    await exchange.request_headers(headers())
+    action = await exchange.request_body(body(model="openai/gpt-4o"))
     assert isinstance(action, Upstream)
     assert json.loads(action.body or b"")["model"] == "gpt-4o"
 
 
-def test_a_wildcards_name_is_the_label_not_the_callers(begin: Begin, records: Records) -> None:
+async def test_a_wildcards_name_is_the_label_not_the_callers(begin: Begin, records: Records) -> None:
     gateway = replace(GATEWAY, models=(Model("openai/*", (Target(OPENAI, "*"),), prefix="openai/"),))
     exchange = begin(gateway)
-    exchange.request_headers(headers())
-    exchange.request_body(body(model="openai/made-up"))
+    await exchange.request_headers(headers())
+    await exchange.request_body(body(model="openai/made-up"))
     exchange.close()
     assert records[0].model == "openai/*"
 
@@ -260,8 +260,8 @@ def test_a_wildcards_name_is_the_label_not_the_callers(begin: Begin, records: Re
 # -- later attempts ---------------------------------------------------------------------------------------------------
 
 
-def test_a_later_attempt_speaks_the_format_of_its_own_backend(begin: Begin) -> None:
-    exchange, first = admitted(begin, model="smart")
+async def test_a_later_attempt_speaks_the_format_of_its_own_backend(begin: Begin) -> None:
+    exchange, first = await admitted(begin, model="smart")
     second = exchange.attempt(Attempt("anthropic-cluster", 2))
     assert (second.path, second.authority) == ("/v1/messages", "api.anthropic.com")
     assert ("x-api-key", "sk-ant-secret") in second.headers
@@ -271,7 +271,7 @@ def test_a_later_attempt_speaks_the_format_of_its_own_backend(begin: Begin) -> N
     assert json.loads(second.body or b"")["model"] == "claude-sonnet-4-5"
 
 
-def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> None:
+async def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> None:
     gateway = replace(
         GATEWAY,
         models=(
@@ -286,26 +286,26 @@ def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> None:
         ),
     )
     exchange = begin(gateway)
-    exchange.request_headers(headers())
-    exchange.request_body(body(model="m"))
+    await exchange.request_headers(headers())
+    await exchange.request_body(body(model="m"))
     second = exchange.attempt(Attempt("anthropic-cluster", 2))
     assert {"x-vendor", "authorization"} <= set(second.remove)
     third = exchange.attempt(Attempt("openai-cluster", 3))
     assert {"x-vendor", "x-api-key", "anthropic-version"} <= set(third.remove)
 
 
-def test_a_repeated_attempt_is_given_the_callers_body_again(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_repeated_attempt_is_given_the_callers_body_again(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     assert exchange.attempt(Attempt("openai-cluster", 2)).body == body().body
 
 
-def test_a_target_that_cannot_express_the_request_is_no_fallback(begin: Begin) -> None:
-    _, action = admitted(begin, model="smart", n=2)
+async def test_a_target_that_cannot_express_the_request_is_no_fallback(begin: Begin) -> None:
+    _, action = await admitted(begin, model="smart", n=2)
     assert action.clusters == ("openai-cluster", "openai-cluster")
 
 
-def test_a_refused_attempt_is_what_the_caller_is_told(begin: Begin) -> None:
-    exchange, _ = admitted(begin, model="smart")
+async def test_a_refused_attempt_is_what_the_caller_is_told(begin: Begin) -> None:
+    exchange, _ = await admitted(begin, model="smart")
     refusal = CredentialUnavailable("not now")
     exchange.refuse(refusal)
     with pytest.raises(CredentialUnavailable) as again:
@@ -316,8 +316,10 @@ def test_a_refused_attempt_is_what_the_caller_is_told(begin: Begin) -> None:
 # -- the response -----------------------------------------------------------------------------------------------------
 
 
-def test_a_whole_answer_comes_in_one_message_and_is_accounted(begin: Begin, records: Records, clock: FakeClock) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_whole_answer_comes_in_one_message_and_is_accounted(
+    begin: Begin, records: Records, clock: FakeClock
+) -> None:
+    exchange, _ = await admitted(begin)
     clock.now = 101.5
     received = exchange.response_headers(answered(content_length=str(len(ANSWER))))
     assert received.mode is BodyMode.BUFFERED
@@ -328,10 +330,13 @@ def test_a_whole_answer_comes_in_one_message_and_is_accounted(begin: Begin, reco
         ("x-gateway-attempts", "1"),
     )
     assert "content-length" not in received.remove
-    delivered = exchange.response_body(ResponseBody(ANSWER, end_of_stream=True))
+    delivered = await exchange.response_body(ResponseBody(ANSWER, end_of_stream=True))
     assert delivered.body is None
     assert delivered.headers == (("x-gateway-cost", "0.0035"),)
     assert delivered.metadata == {
+        "key": "dev",
+        "team": "platform",
+        "model": "gpt-4o",
         "backend": "openai",
         "provider": "openai",
         "upstream_model": "gpt-4o",
@@ -350,35 +355,39 @@ def test_a_whole_answer_comes_in_one_message_and_is_accounted(begin: Begin, reco
     assert (record.status, record.error_type, record.data_path) == (200, "", DataPath.COUNT)
 
 
-def test_a_buffered_body_is_complete_though_trailers_follow(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_buffered_body_is_complete_though_trailers_follow(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     exchange.response_headers(answered(content_length=str(len(ANSWER))))
-    delivered = exchange.response_body(ResponseBody(ANSWER, end_of_stream=False))
+    delivered = await exchange.response_body(ResponseBody(ANSWER, end_of_stream=False))
     assert delivered.metadata["output_tokens"] == 100
 
 
-def test_a_long_answer_of_unknown_length_comes_in_pieces(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_long_answer_of_unknown_length_comes_in_pieces(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     assert exchange.response_headers(answered()).mode is BodyMode.STREAMED
-    assert exchange.response_body(ResponseBody(ANSWER[:50], end_of_stream=False)) == Deliver(None)
-    assert exchange.response_body(ResponseBody(ANSWER[50:], end_of_stream=False)) == Deliver(None)
-    last = exchange.response_body(ResponseBody(b"", end_of_stream=True))
+    assert await exchange.response_body(ResponseBody(ANSWER[:50], end_of_stream=False)) == Deliver(None)
+    assert await exchange.response_body(ResponseBody(ANSWER[50:], end_of_stream=False)) == Deliver(None)
+    last = await exchange.response_body(ResponseBody(b"", end_of_stream=True))
     assert last.body is None
     assert last.headers == ()
     assert last.metadata["input_tokens"] == 1000
 
 
-def test_a_stream_passes_without_the_usage_nobody_asked_for(begin: Begin, records: Records, clock: FakeClock) -> None:
-    exchange, action = admitted(begin, stream=True)
+async def test_a_stream_passes_without_the_usage_nobody_asked_for(
+    begin: Begin, records: Records, clock: FakeClock
+) -> None:
+    exchange, action = await admitted(begin, stream=True)
     assert json.loads(action.body or b"")["stream_options"] == {"include_usage": True}
     received = exchange.response_headers(answered(content_type="text/event-stream; charset=utf-8"))
     assert received.mode is BodyMode.STREAMED
     assert ("cache-control", "no-cache") in received.headers
     clock.now = 100.25
-    assert exchange.response_body(ResponseBody(HELLO, end_of_stream=False)) == Deliver(None)
+    assert await exchange.response_body(ResponseBody(HELLO, end_of_stream=False)) == Deliver(None)
     clock.now = 100.75
-    assert exchange.response_body(ResponseBody(THERE + USAGE + DONE, end_of_stream=False)) == Deliver(THERE + DONE)
-    last = exchange.response_body(ResponseBody(b"", end_of_stream=True))
+    assert await exchange.response_body(ResponseBody(THERE + USAGE + DONE, end_of_stream=False)) == Deliver(
+        THERE + DONE
+    )
+    last = await exchange.response_body(ResponseBody(b"", end_of_stream=True))
     assert last.metadata["cost_nano_usd"] == 3_500_000
     exchange.close()
     (record,) = records
@@ -387,10 +396,10 @@ def test_a_stream_passes_without_the_usage_nobody_asked_for(begin: Begin, record
     assert record.finish_reasons == ()
 
 
-def test_a_caller_who_leaves_is_billed_for_what_was_produced(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin, stream=True)
+async def test_a_caller_who_leaves_is_billed_for_what_was_produced(begin: Begin, records: Records) -> None:
+    exchange, _ = await admitted(begin, stream=True)
     exchange.response_headers(answered(content_type="text/event-stream"))
-    exchange.response_body(ResponseBody(HELLO, end_of_stream=False))
+    await exchange.response_body(ResponseBody(HELLO, end_of_stream=False))
     exchange.close()
     (record,) = records
     assert record.error_type == "cancelled"
@@ -398,23 +407,23 @@ def test_a_caller_who_leaves_is_billed_for_what_was_produced(begin: Begin, recor
     assert record.cost == 2_500 + 10_000
 
 
-def test_a_caller_who_leaves_before_the_answer_costs_nothing(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_caller_who_leaves_before_the_answer_costs_nothing(begin: Begin, records: Records) -> None:
+    exchange, _ = await admitted(begin)
     exchange.close()
     (record,) = records
     assert (record.error_type, record.usage, record.cost, record.status) == ("cancelled", None, None, 0)
 
 
-def test_a_provider_without_usage_is_counted(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_provider_without_usage_is_counted(begin: Begin, records: Records) -> None:
+    exchange, _ = await admitted(begin)
     exchange.response_headers(answered(content_length="100"))
-    exchange.response_body(ResponseBody(b'{"choices":[{"message":{"content":"three little words"}}]}', True))
+    await exchange.response_body(ResponseBody(b'{"choices":[{"message":{"content":"three little words"}}]}', True))
     exchange.close()
     assert records[0].usage == TokenUsage(input_tokens=1, output_tokens=3, estimated=True)
 
 
-def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
-    exchange, _ = admitted(begin, model="claude")
+async def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
+    exchange, _ = await admitted(begin, model="claude")
     received = exchange.response_headers(answered(cluster="anthropic-cluster", content_length="300"))
     assert {"content-length", "anthropic-organization-id"} <= set(received.remove)
     sent = {
@@ -426,7 +435,7 @@ def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
         "stop_reason": "end_turn",
         "usage": {"input_tokens": 10, "output_tokens": 2},
     }
-    delivered = exchange.response_body(ResponseBody(json.dumps(sent).encode(), True))
+    delivered = await exchange.response_body(ResponseBody(json.dumps(sent).encode(), True))
     said = json.loads(delivered.body or b"")
     assert said["object"] == "chat.completion"
     assert said["created"] == 1_700_000_000
@@ -434,8 +443,8 @@ def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
     assert delivered.metadata["data_path"] == "translate"
 
 
-def test_a_fallback_is_named_to_the_caller_and_in_the_record(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin, model="smart")
+async def test_a_fallback_is_named_to_the_caller_and_in_the_record(begin: Begin, records: Records) -> None:
+    exchange, _ = await admitted(begin, model="smart")
     exchange.attempt(Attempt("anthropic-cluster", 2))
     received = exchange.response_headers(answered(cluster="anthropic-cluster", attempt=2, content_length="2"))
     assert ("x-gateway-fallback", "openai") in received.headers
@@ -444,25 +453,25 @@ def test_a_fallback_is_named_to_the_caller_and_in_the_record(begin: Begin, recor
     assert (records[0].backend, records[0].fallback_from, records[0].attempts) == ("anthropic", "openai", 2)
 
 
-def test_a_providers_error_keeps_its_status_and_message(begin: Begin, records: Records) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_providers_error_keeps_its_status_and_message(begin: Begin, records: Records) -> None:
+    exchange, _ = await admitted(begin)
     received = exchange.response_headers(answered(429, content_length="60", retry_after="7"))
     assert (received.mode, received.status) == (BodyMode.BUFFERED, 429)
     assert "retry-after" not in received.remove
     error = {"error": {"message": "Slow down", "type": "tokens", "code": "rate_limit_exceeded", "param": None}}
-    delivered = exchange.response_body(ResponseBody(json.dumps(error).encode(), True))
+    delivered = await exchange.response_body(ResponseBody(json.dumps(error).encode(), True))
     assert json.loads(delivered.body or b"") == error
     exchange.close()
     assert (records[0].status, records[0].usage, records[0].error_type) == (429, None, "upstream_error")
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_provider_credential_does_not_look_like_the_callers_key(begin: Begin, status: int) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_refused_provider_credential_does_not_look_like_the_callers_key(begin: Begin, status: int) -> None:
+    exchange, _ = await admitted(begin)
     received = exchange.response_headers(answered(status, content_length="80"))
     assert received.status == 502
     leak = {"error": {"message": "Incorrect API key provided: sk-openai-secret", "code": "invalid_api_key"}}
-    delivered = exchange.response_body(ResponseBody(json.dumps(leak).encode(), True))
+    delivered = await exchange.response_body(ResponseBody(json.dumps(leak).encode(), True))
     assert json.loads(delivered.body or b"")["error"] == {
         "message": "The provider openai refused the gateway's credential.",
         "type": "upstream_error",
@@ -471,11 +480,11 @@ def test_a_refused_provider_credential_does_not_look_like_the_callers_key(begin:
     }
 
 
-def test_an_html_error_page_becomes_an_error_object(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_an_html_error_page_becomes_an_error_object(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     received = exchange.response_headers(answered(502, "text/html", content_length="20"))
     assert ("content-type", "application/json") in received.headers
-    delivered = exchange.response_body(ResponseBody(b"<html>Bad</html>", True))
+    delivered = await exchange.response_body(ResponseBody(b"<html>Bad</html>", True))
     assert json.loads(delivered.body or b"")["error"]["type"] == "upstream_error"
     assert b"html" not in (delivered.body or b"")
 
@@ -490,22 +499,24 @@ def test_an_html_error_page_becomes_an_error_object(begin: Begin) -> None:
         (413, "request_payload_too_large", RequestTooLarge),
     ],
 )
-def test_envoys_own_answers_become_ours(begin: Begin, status: int, details: str, error: type[GatewayError]) -> None:
-    exchange, _ = admitted(begin)
+async def test_envoys_own_answers_become_ours(
+    begin: Begin, status: int, details: str, error: type[GatewayError]
+) -> None:
+    exchange, _ = await admitted(begin)
     with pytest.raises(error):
         exchange.response_headers(answered(status, "text/plain", details=details))
 
 
-def test_a_response_from_outside_the_chain_is_not_delivered(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_response_from_outside_the_chain_is_not_delivered(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     with pytest.raises(NoBackendAvailable):
         exchange.response_headers(answered(cluster="somewhere-else"))
 
 
-def test_a_body_that_python_need_not_see_stays_in_envoy(begin: Begin, records: Records) -> None:
+async def test_a_body_that_python_need_not_see_stays_in_envoy(begin: Begin, records: Records) -> None:
     exchange = begin()
-    exchange.request_headers(headers("/v1/audio/speech"))
-    exchange.request_body(RequestBody(b'{"model":"gpt-4o","input":"x"}'))
+    await exchange.request_headers(headers("/v1/audio/speech"))
+    await exchange.request_body(RequestBody(b'{"model":"gpt-4o","input":"x"}'))
     received = exchange.response_headers(answered(content_type="audio/mpeg"))
     assert received.mode is BodyMode.NONE
     exchange.close()
@@ -516,10 +527,10 @@ NATIVE = replace(GATEWAY, usage_extraction=UsageExtraction.NATIVE)
 ASKED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def streamed_natively(begin: Begin) -> Exchange:
+async def streamed_natively(begin: Begin) -> Exchange:
     exchange = begin(NATIVE)
-    exchange.request_headers(headers())
-    action = exchange.request_body(body(**ASKED))
+    await exchange.request_headers(headers())
+    action = await exchange.request_body(body(**ASKED))
     assert isinstance(action, Upstream)
     assert action.native_usage
     received = exchange.response_headers(answered(content_type="text/event-stream"))
@@ -528,39 +539,39 @@ def streamed_natively(begin: Begin) -> Exchange:
 
 
 @pytest.mark.parametrize("changes", [{}, {"stream": True}, {"model": "smart", **ASKED}, {"model": "claude", **ASKED}])
-def test_envoy_reads_no_usage_where_the_body_has_to_come_here(begin: Begin, changes: dict[str, object]) -> None:
+async def test_envoy_reads_no_usage_where_the_body_has_to_come_here(begin: Begin, changes: dict[str, object]) -> None:
     exchange = begin(NATIVE)
-    exchange.request_headers(headers())
-    action = exchange.request_body(body(**changes))
+    await exchange.request_headers(headers())
+    action = await exchange.request_body(body(**changes))
     assert isinstance(action, Upstream)
     assert not action.native_usage
 
 
-def test_usage_that_never_came_is_counted_as_far_as_it_can_be(begin: Begin, records: Records) -> None:
-    exchange = streamed_natively(begin)
+async def test_usage_that_never_came_is_counted_as_far_as_it_can_be(begin: Begin, records: Records) -> None:
+    exchange = await streamed_natively(begin)
     exchange.close()
     assert records[0].error_type == "usage_missing"
     assert records[0].usage == TokenUsage(input_tokens=1, estimated=True)
 
 
-def test_usage_that_envoy_extracted_is_accounted(begin: Begin, records: Records) -> None:
-    exchange = streamed_natively(begin)
+async def test_usage_that_envoy_extracted_is_accounted(begin: Begin, records: Records) -> None:
+    exchange = await streamed_natively(begin)
     metadata = exchange.response_trailers(ResponseTrailers(TokenUsage(input_tokens=1000, output_tokens=100)))
     assert metadata["cost_nano_usd"] == 3_500_000
     exchange.close()
     assert records[0].cost == 3_500_000
 
 
-def test_an_unknown_content_encoding_is_an_error_not_garbage(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_an_unknown_content_encoding_is_an_error_not_garbage(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     with pytest.raises(UpstreamError):
         exchange.response_headers(answered(content_encoding="zstd-x"))
 
 
-def test_a_truncated_gzip_answer_is_an_error(begin: Begin) -> None:
-    exchange, _ = admitted(begin)
+async def test_a_truncated_gzip_answer_is_an_error(begin: Begin) -> None:
+    exchange, _ = await admitted(begin)
     exchange.response_headers(answered(content_encoding="gzip", content_length="10"))
-    delivered = exchange.response_body(ResponseBody(b"\x1f\x8b\x08\x00\x00", True))
+    delivered = await exchange.response_body(ResponseBody(b"\x1f\x8b\x08\x00\x00", True))
     assert delivered.status == 502
     assert json.loads(delivered.body or b"")["error"]["message"] == "The provider's response could not be decompressed."
 

@@ -13,7 +13,7 @@ from extproc.exchange.events import Attempt, RequestBody, RequestHeaders
 from extproc.genai.prices import PriceBook
 from extproc.pipeline.processor import Exchange, Processor
 from extproc.pipeline.snapshot import Snapshot
-from tests.pipeline.conftest import ANTHROPIC, OPENAI, SALT, FakeClock, Records, WordCounter, key
+from tests.pipeline.conftest import ANTHROPIC, OPENAI, SALT, FakeClock, Records, key, treasury
 
 GOOGLE = replace(OPENAI, name="google", cluster="google-cluster", credential=GcpMetadata())
 AWS = replace(
@@ -38,7 +38,7 @@ Begin = Callable[..., Exchange]
 
 @pytest.fixture
 def begin(clock: FakeClock, records: Records) -> Begin:
-    processor = Processor(worker="/run/w0.sock", clock=clock, counter=WordCounter(), recorder=records)
+    processor = Processor(worker="/run/w0.sock", clock=clock, treasury=treasury(clock), recorder=records)
 
     def start(*chain: Backend, tokens: Fetched) -> Exchange:
         targets = tuple(Target(backend, "gpt-4o") for backend in chain)
@@ -48,24 +48,24 @@ def begin(clock: FakeClock, records: Records) -> Begin:
     return start
 
 
-def admitted(exchange: Exchange) -> Upstream:
+async def admitted(exchange: Exchange) -> Upstream:
     sent = {":method": "POST", ":path": "/v1/chat/completions", "authorization": "Bearer sk-test"}
-    exchange.request_headers(RequestHeaders(sent, end_of_stream=False))
-    action = exchange.request_body(RequestBody(json.dumps(CHAT).encode()))
+    await exchange.request_headers(RequestHeaders(sent, end_of_stream=False))
+    action = await exchange.request_body(RequestBody(json.dumps(CHAT).encode()))
     assert isinstance(action, Upstream)
     return action
 
 
-def test_a_token_is_set_and_what_the_caller_sent_is_not_removed_after_it(begin: Begin) -> None:
-    action = admitted(begin(GOOGLE, tokens=Fetched(TOKEN)))
+async def test_a_token_is_set_and_what_the_caller_sent_is_not_removed_after_it(begin: Begin) -> None:
+    action = await admitted(begin(GOOGLE, tokens=Fetched(TOKEN)))
     assert action.headers == (("authorization", "Bearer ya29.token"),)
     assert "authorization" not in action.remove
     assert {"x-api-key", "x-amz-date", "x-amz-security-token", "x-goog-user-project"} <= set(action.remove)
 
 
-def test_a_signature_is_of_the_request_as_it_leaves(begin: Begin) -> None:
+async def test_a_signature_is_of_the_request_as_it_leaves(begin: Begin) -> None:
     """The signature is the one that botocore makes of the same request."""
-    action = admitted(begin(AWS, tokens=Fetched()))
+    action = await admitted(begin(AWS, tokens=Fetched()))
     assert action.body == b'{"model":"gpt-4o","messages":[{"role": "user", "content": "Hi"}]}'
     assert dict(action.headers) == {
         "content-type": "application/json",
@@ -79,9 +79,9 @@ def test_a_signature_is_of_the_request_as_it_leaves(begin: Begin) -> None:
     assert "x-amz-security-token" in action.remove
 
 
-def test_no_attempt_carries_the_credential_of_the_one_before(begin: Begin) -> None:
+async def test_no_attempt_carries_the_credential_of_the_one_before(begin: Begin) -> None:
     exchange = begin(AWS, GOOGLE, ANTHROPIC, tokens=Fetched(TOKEN))
-    first = admitted(exchange)
+    first = await admitted(exchange)
     second = exchange.attempt(Attempt("google-cluster", 2))
     third = exchange.attempt(Attempt("anthropic-cluster", 3))
     envoys = {"authorization": "Bearer sk-test"}  # one header map for all attempts
@@ -95,22 +95,22 @@ def test_no_attempt_carries_the_credential_of_the_one_before(begin: Begin) -> No
     assert "authorization" not in seen[2]
 
 
-def test_a_backend_whose_token_is_not_there_is_passed_over(begin: Begin) -> None:
-    action = admitted(begin(GOOGLE, ANTHROPIC, tokens=Fetched()))
+async def test_a_backend_whose_token_is_not_there_is_passed_over(begin: Begin) -> None:
+    action = await admitted(begin(GOOGLE, ANTHROPIC, tokens=Fetched()))
     assert action.authority == "api.anthropic.com"
     assert action.clusters == ("anthropic-cluster", "anthropic-cluster")
 
 
-def test_without_any_other_backend_it_is_an_error(begin: Begin) -> None:
+async def test_without_any_other_backend_it_is_an_error(begin: Begin) -> None:
     with pytest.raises(CredentialUnavailable) as caught:
-        admitted(begin(GOOGLE, tokens=Fetched()))
+        await admitted(begin(GOOGLE, tokens=Fetched()))
     assert caught.value.message == "The gateway has no valid credential for the provider google at the moment."
 
 
-def test_a_token_that_ran_out_since_the_first_attempt_is_an_error(begin: Begin) -> None:
+async def test_a_token_that_ran_out_since_the_first_attempt_is_an_error(begin: Begin) -> None:
     tokens = Fetched(TOKEN)
     exchange = begin(GOOGLE, tokens=tokens)
-    admitted(exchange)
+    await admitted(exchange)
     tokens.clear()
     with pytest.raises(CredentialUnavailable):
         exchange.attempt(Attempt("google-cluster", 2))

@@ -1,5 +1,7 @@
 """Between Envoy's messages and our events and actions, field by field."""
 
+from collections.abc import Coroutine
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.json_format import MessageToDict
@@ -38,10 +40,10 @@ class FakeExchange:
         self.action = action
         self.event: object = None
 
-    def request_headers(self, event: RequestHeaders) -> RequestAction:
+    async def request_headers(self, event: RequestHeaders) -> RequestAction:
         return self._take(event)
 
-    def request_body(self, event: RequestBody) -> RequestAction:
+    async def request_body(self, event: RequestBody) -> RequestAction:
         return self._take(event)
 
     def attempt(self, event: Attempt) -> Upstream:
@@ -50,7 +52,7 @@ class FakeExchange:
     def response_headers(self, event: ResponseHeaders) -> Receive:
         return self._take(event)
 
-    def response_body(self, event: ResponseBody) -> Deliver:
+    async def response_body(self, event: ResponseBody) -> Deliver:
         return self._take(event)
 
     def response_trailers(self, event: ResponseTrailers) -> Metadata:
@@ -82,8 +84,19 @@ def with_attributes(message: pb.ProcessingRequest, **values: object) -> pb.Proce
     return message
 
 
+def _at_once(answer: Coroutine[None, None, bytes]) -> bytes:
+    """Of something that waits for nothing."""
+    try:
+        answer.send(None)
+    except StopIteration as ended:
+        made: bytes = ended.value
+        return made
+    raise AssertionError("it waits")
+
+
 def reply(exchange: FakeExchange, message: pb.ProcessingRequest, *, retry: bool = False) -> pb.ProcessingResponse:
-    return pb.ProcessingResponse.FromString(codec.answer(exchange, message, retry=retry))  # type: ignore[arg-type]
+    answer = codec.answer(exchange, message, retry=retry)  # type: ignore[arg-type]
+    return pb.ProcessingResponse.FromString(_at_once(answer))
 
 
 def set_headers(mutation: pb.HeaderMutation) -> dict[str, str]:
@@ -99,6 +112,70 @@ def test_request_headers_are_read_and_let_through() -> None:
     assert exchange.event == RequestHeaders({":path": "/v1/models", "authorization": "Bearer k"}, end_of_stream=True)
     assert answer.WhichOneof("response") == "request_headers"
     assert not answer.request_headers.response.HasField("header_mutation")
+
+
+CALLER_NAMES = {"address": "source.address", "uri": "connection.uri_san_peer_certificate"}
+
+
+def from_caller(**attributes: str) -> pb.ProcessingRequest:
+    message = request(request_headers=header_map())
+    told = {CALLER_NAMES[name]: value for name, value in attributes.items()}
+    message.attributes["envoy.filters.http.ext_proc"].update(told)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("sent", "address"),
+    [
+        ("192.0.2.1:4242", "192.0.2.1"),
+        ("192.0.2.1:0", "192.0.2.1"),
+        ("[2001:db8::1]:4242", "2001:db8::1"),
+        ("/run/client.sock", ""),
+        ("/run/a:1", ""),
+        ("@abstract:1", ""),
+        ("envoy://internal_client_address/", ""),
+        ("", ""),
+    ],
+)
+def test_a_callers_address_has_no_port(sent: str, address: str) -> None:
+    exchange = FakeExchange(Continue())
+    reply(exchange, from_caller(address=sent))
+    assert exchange.event.source_address == address  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("uri", "spiffe_id"),
+    [
+        ("spiffe://prod.example/sa/a", "spiffe://prod.example/sa/a"),
+        ("https://prod.example/", ""),
+        ("SPIFFE://prod.example/sa/a", ""),
+    ],
+)
+def test_only_a_spiffe_uri_of_a_certificate_is_an_id(uri: str, spiffe_id: str) -> None:
+    exchange = FakeExchange(Continue())
+    reply(exchange, from_caller(uri=uri))
+    assert exchange.event.spiffe_id == spiffe_id  # type: ignore[attr-defined]
+
+
+def test_payloads_of_tokens_become_plain_values() -> None:
+    payload = {
+        "sub": "ann",
+        "level": 3,
+        "half": 0.5,
+        "yes": True,
+        "no": None,
+        "l": ["a", [1], {}],
+        "deep": {"a": {"b": "c"}},
+    }
+    message = from_caller()
+    message.metadata_context.filter_metadata["envoy.filters.http.jwt_authn"].update({"corp": payload, "partner": {}})
+    message.metadata_context.filter_metadata["other"].update({"forged": payload})
+    exchange = FakeExchange(Continue())
+    reply(exchange, message)
+    claims = exchange.event.claims  # type: ignore[attr-defined]
+    assert claims == {"corp": payload, "partner": {}}
+    assert claims.get("forged") is None
+    assert "ann" not in repr(exchange.event)
 
 
 def test_header_bytes_that_are_not_utf8_do_not_break_anything() -> None:
@@ -241,4 +318,4 @@ def test_an_answer_of_our_own() -> None:
 
 def test_a_message_we_never_asked_for_is_a_defect() -> None:
     with pytest.raises(InternalError):
-        codec.answer(FakeExchange(None), request(request_trailers=pb.HttpTrailers()))  # type: ignore[arg-type]
+        reply(FakeExchange(None), request(request_trailers=pb.HttpTrailers()))

@@ -32,10 +32,10 @@ class FakeExchange:
         self.closed = 0
         self._body, self._attempt, self._close = body, attempt, close
 
-    def request_headers(self, _: RequestHeaders) -> Continue:
+    async def request_headers(self, _: RequestHeaders) -> Continue:
         return CONTINUE
 
-    def request_body(self, _: RequestBody) -> Any:
+    async def request_body(self, _: RequestBody) -> Any:
         return _given(self._body)
 
     def attempt(self, _: Attempt) -> Any:

@@ -96,6 +96,7 @@ async def test_counts(simulator: Running) -> None:
             "open": 0,
             "streams": 0,
             "abandoned": 0,
+            "output_tokens": 0,
             "statuses": {"200": 1, "400": 1, "503": 1},
             "directives": {"status=503": 1, "tokens=1": 1},
         }
