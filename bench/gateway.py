@@ -11,7 +11,7 @@ from extproc.config.model import UsageExtraction
 from extproc.envoyconfig import names
 from extproc.envoyconfig.render import RenderOptions, dump, render
 
-KEY = "sk-bench"
+KEY, LIMITED_KEY = "sk-bench", "sk-limited"
 OPENAI_MODEL, TRANSLATED_MODEL, RESILIENT_MODEL = "gpt-4o-mini", "claude-sonnet-4-5", "resilient"
 _SALT = "62656e63682d73616c742d666f722d6c6f6f706261636b"
 _OTHER_KEYS = 100
@@ -20,7 +20,7 @@ _BARE = "bare"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where things listen on loopback; `provider` answers, `down` always says 503."""
+    """Where things listen on loopback; `provider` answers, `down` always says 503. `redis` None: there is none."""
 
     governed: int
     bare: int
@@ -28,11 +28,12 @@ class Ports:
     extproc_admin: int
     provider: int
     down: int
+    redis: int | None = None
 
 
 def document(ports: Ports, extraction: UsageExtraction) -> str:
-    """gateway.yaml: three backends, a chain whose first target is down, and keys of which one is used."""
-    names_ = ["bench", *(f"team-{number}" for number in range(_OTHER_KEYS))]
+    """gateway.yaml: three backends, a chain whose first target is down, and keys of which few are used."""
+    names_ = ["bench", "limited", *(f"team-{number}" for number in range(_OTHER_KEYS))]
     keys = [{"alias": name, "digest": digest(bytes.fromhex(_SALT), f"sk-{name}")} for name in names_]
     return yaml.safe_dump(
         {
@@ -52,6 +53,7 @@ def document(ports: Ports, extraction: UsageExtraction) -> str:
             ],
             "keys": {"salt": _SALT, "entries": keys},
             "accounting": {"usage_extraction": extraction.value},
+            **({} if ports.redis is None else _limits(ports.redis)),
         },
         sort_keys=False,
     )
@@ -76,6 +78,18 @@ def envoy_config(text: str, ports: Ports, socket_directory: str, access_log: str
     resources["listeners"].append(_bare_listener(ports.bare))
     resources["clusters"].append(_bare_cluster(ports.provider))
     return dump(bootstrap)
+
+
+def _limits(redis: int) -> dict[str, Any]:
+    """Three limits and a budget of one of the keys, all so large that they never refuse."""
+    much = {"amount": 1_000_000_000, "per": "minute"}
+    rule = {"name": "limited", "scope": "key", "of": "limited", "requests": much, "tokens": much, "concurrent": 10_000}
+    budget = {"name": "money", "scope": "key", "of": "limited", "amount": "100000.00", "window": {"calendar": "month"}}
+    return {
+        "store": {"redis": {"url": f"redis://127.0.0.1:{redis}/0", "timeout_ms": 1000}},
+        "limits": {"rules": [rule]},
+        "budgets": [budget],
+    }
 
 
 def _backend(name: str, schema: str, port: int) -> dict[str, Any]:

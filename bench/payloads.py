@@ -27,10 +27,10 @@ OPENAI_ENDING = b"data: [DONE]\n\n"
 ANTHROPIC_ENDING = b'data: {"type":"message_stop"}\n\n'
 
 
-def openai_chat(model: str, size: int, directive: str, **fields: Any) -> bytes:
+def openai_chat(model: str, size: int, directive: str, *, key: str = KEY, **fields: Any) -> bytes:
     """A chat completion request whose body has `size` bytes or a little more; `directive` is for the upstream."""
     document = {"model": model, "temperature": 0.7, **fields}
-    return _post("/v1/chat/completions", ("authorization", f"Bearer {KEY}"), document, size, directive)
+    return _post("/v1/chat/completions", ("authorization", f"Bearer {key}"), document, size, directive)
 
 
 def anthropic_messages(model: str, size: int, directive: str, **fields: Any) -> bytes:

@@ -1,11 +1,11 @@
 """What is measured, a row a scenario."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench import measure, micro, payloads, stack
-from bench.gateway import OPENAI_MODEL, RESILIENT_MODEL, TRANSLATED_MODEL
+from bench.gateway import LIMITED_KEY, OPENAI_MODEL, RESILIENT_MODEL, TRANSLATED_MODEL
 from bench.jobs import Streams
 from bench.measure import Pair, StreamPair
 from bench.payloads import ANTHROPIC_ENDING, OPENAI_ENDING
@@ -116,6 +116,18 @@ def _memory(name: str, running: Stack) -> Result:
     return measure.memory(name, running, request, _MEMORY_REQUESTS, _MEMORY_STEPS)
 
 
+def _governed(name: str, envoy_concurrency: int) -> Result:
+    """A key with limits and a budget, against one without, both through the gateway."""
+    asked = payloads.words(_WORDS)
+    pair = Pair(
+        payloads.openai_chat(OPENAI_MODEL, _KB, asked, key=LIMITED_KEY),
+        payloads.openai_chat(OPENAI_MODEL, _KB, asked),
+    )
+    with stack.running(envoy_concurrency, redis=True) as running:
+        ports = replace(running.ports, bare=running.ports.governed)
+        return measure.requests(name, replace(running, ports=ports), pair)
+
+
 def _micro(caller: str, form: str) -> Scenario:
     summary = f"one stream event of {form}, for a caller of {caller}, in process"
     return Scenario(summary, lambda name, _: micro.events(name, caller, form))
@@ -125,6 +137,7 @@ SCENARIOS = {
     "chat": Scenario("chat completion, 1 KB asked, 0.6 KB answered", _exchange(_chat(OPENAI_MODEL, _KB, _WORDS))),
     "chat_4k": Scenario("chat completion, 4 KB both ways", _exchange(_chat(OPENAI_MODEL, 4 * _KB, _LONG_WORDS))),
     "chat_translated": Scenario("the same as `chat`, by an Anthropic backend", _exchange(_translated(_KB, _WORDS))),
+    "governed": Scenario("`chat` with 3 limits and a budget in Redis, against the gateway without", _governed),
     "fallback": Scenario("`chat` whose first target answers 503", _exchange(_chat(RESILIENT_MODEL, _KB, _WORDS))),
     "stream_count": Scenario("stream, frames counted in Python", _streams(_openai_streams, OPENAI_ENDING)),
     "stream_translated": Scenario(

