@@ -91,15 +91,7 @@ class Governor:
         accounts = [terms.planner.account(entry, terms.raises, now) for entry in plan.entries]
         holds = [hold(entry, account, demand) for entry, account in zip(plan.entries, accounts, strict=True)]
         lease = Lease(lease_id, plan, demand)
-        try:
-            verdict = await self._ledger.reserve(lease_id, self._ttl_ms, holds)
-        except StoreAway:
-            holds = self._own_holds(plan, holds)
-            lease.local = True
-            verdict = await self._local.reserve(lease_id, self._ttl_ms, holds)
-        except asyncio.CancelledError:  # the caller left; whether the reservation was made is not known
-            self._spawn(self._settle(_Unsettled(lease_id, (), tuple(Charge(each.account, 0, 0) for each in holds))))
-            raise
+        holds, verdict = await self._reserve(lease, holds)
         self._tell_refusals(plan.entries, verdict.positions)
         if not verdict.admitted:
             raise self._refusal(terms, plan.entries, holds, verdict.positions)
@@ -194,6 +186,32 @@ class Governor:
             return StoreUnavailable()  # the store takes the lease for settled: nothing more can be held on it
         return self._refusal(terms, entries, holds, verdict.positions)
 
+    async def _reserve(self, lease: Lease, holds: list[Hold]) -> tuple[list[Hold], Verdict]:
+        """In the store; while that is away, as the rules say for that case. Raises StoreUnavailable."""
+        accounts = [each.account for each in holds]
+        try:
+            return holds, await self._ledger.reserve(lease.id, self._ttl_ms, holds)
+        except StoreAway as away:
+            uncertain = accounts if away.asked else []
+        except asyncio.CancelledError:  # the caller left
+            self._give_back(lease.id, accounts)
+            raise
+        lease.local = True
+        try:
+            own = self._own_holds(lease.plan, holds)
+        except StoreUnavailable:
+            self._give_back(lease.id, uncertain)
+            raise
+        verdict = await self._local.reserve(lease.id, self._ttl_ms, own)
+        if not verdict.admitted:
+            self._give_back(lease.id, uncertain)
+        return own, verdict
+
+    def _give_back(self, lease: str, accounts: Sequence[Account]) -> None:
+        """Ends a lease of which it is not known whether the store made it."""
+        if accounts:
+            self._spawn(self._settle(_Unsettled(lease, (), tuple(Charge(account, 0, 0) for account in accounts))))
+
     def _own_holds(self, plan: Plan, holds: Sequence[Hold]) -> list[Hold]:
         """The decision without the store: every rule says for itself what it makes of that. Raises StoreUnavailable."""
         if _denies(plan.entries):
@@ -252,8 +270,7 @@ class Governor:
         except StoreAway:
             pass  # the next beat, or the settlement, puts it right
         if lease.id not in self._leases:  # settled meanwhile: a lease that came back to life is ended again
-            charges = tuple(Charge(part.account, 0, 0) for part in lease.parts)
-            self._spawn(self._settle(_Unsettled(lease.id, (), charges)))
+            self._give_back(lease.id, [part.account for part in lease.parts])
 
     def _refusal(
         self, terms: Terms, entries: Sequence[Entry], holds: Sequence[Hold], positions: Sequence[Position]

@@ -69,13 +69,15 @@ class Redaction:
 class Redactor:
     """The policies of one document. `detectors` are by policy."""
 
-    def __init__(self, privacy: Privacy, detectors: Mapping[str, Detectors], offload: Offload) -> None:
+    def __init__(
+        self, privacy: Privacy, detectors: Mapping[str, Detectors], surrogates: Surrogates, offload: Offload
+    ) -> None:
         self._privacy = privacy
         self._policies = {policy.name: policy for policy in privacy.policies}
         self._actions = {policy.name: _actions(policy) for policy in privacy.policies}
         self._detectors = detectors
         self._offload = offload
-        self._surrogates = Surrogates()
+        self._surrogates = surrogates
 
     def policy(self, caller: Principal, model: str, name: str) -> PrivacyPolicy | None:
         """The policy for a caller and a model: `model` is the operator's name of it, `name` the caller's."""

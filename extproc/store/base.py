@@ -16,7 +16,14 @@ MOST = 1 << 52
 
 
 class StoreAway(Exception):
-    """The store did not answer in time, or not with sense. Nothing is known of what was asked of it."""
+    """The store did not answer in time, or not with sense. Nothing is known of what was asked of it.
+
+    `asked` False: it was known to be away, and nothing was sent.
+    """
+
+    def __init__(self, message: str = "", *, asked: bool = True) -> None:
+        super().__init__(message)
+        self.asked = asked
 
 
 class Conflict(Exception):

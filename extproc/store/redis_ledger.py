@@ -56,16 +56,16 @@ class RedisLedger:
         """What each request was answered."""
         if len(asked) == 1:
             return [await self._ask_one(script, asked[0])]
-        answers = await asyncio.gather(*(self._ask_one(script, request) for request in asked), return_exceptions=True)
-        return [_expected(answer) for answer in answers]
+        return await asyncio.gather(*(self._ask_one(script, request) for request in asked))
 
-    async def _ask_one(self, script: Script, request: Request) -> Verdict:
+    async def _ask_one(self, script: Script, request: Request) -> Verdict | StoreAway:
         keys = request.keys
-        answer = await self._topology.call(script, keys[0], len(keys), *keys, request.message)
         try:
-            return verdict(answer)
+            return verdict(await self._topology.call(script, keys[0], len(keys), *keys, request.message))
+        except StoreAway as away:
+            return away
         except msgspec.MsgspecError:
-            raise StoreAway("the store's answer is not understood") from None
+            return StoreAway("the store's answer is not understood")
 
     async def _undo(
         self,
@@ -80,12 +80,6 @@ class RedisLedger:
         return [
             _undone(answer, next(undone)) if wanted else answer for answer, wanted in zip(answers, which, strict=True)
         ]
-
-
-def _expected(answer: Verdict | BaseException) -> Verdict | StoreAway:
-    if isinstance(answer, Verdict | StoreAway):
-        return answer
-    raise answer
 
 
 def _present(answers: Sequence[Verdict | StoreAway]) -> list[Verdict]:

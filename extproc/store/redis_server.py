@@ -94,7 +94,7 @@ class Server:
     async def call(self, script: Script | None, *words: Word) -> Any:
         """The server's answer; bytes, integers, None and lists of them. Raises StoreAway."""
         if not self._circuit.admits():
-            raise StoreAway("the store was away a moment ago")
+            raise StoreAway("the store was away a moment ago", asked=False)
         call = _Call(script, words, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if self._idle:

@@ -103,7 +103,7 @@ class _Cluster:
 
     async def _begin(self) -> None:
         if not self._circuit.admits():
-            raise StoreAway("the cluster was away a moment ago")
+            raise StoreAway("the cluster was away a moment ago", asked=False)
         try:
             async with asyncio.timeout(self._options.timeout_ms / 1000):
                 await asyncio.shield(self._ask())

@@ -356,6 +356,21 @@ async def test_a_rule_that_denies_without_the_store_refuses() -> None:
     assert office.heard.policies == ["deny"]
 
 
+async def test_a_reservation_whose_fate_is_not_known_is_given_back() -> None:
+    office = Office(MONEY)
+    reserve = office.store.inner.reserve
+
+    async def unheard(lease: str, ttl_ms: int, holds: Sequence[base.Hold]) -> base.Verdict:
+        await reserve(lease, ttl_ms, holds)
+        raise base.StoreAway("the answer was lost")
+
+    office.store.reserve = unheard  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await office.admit()
+    await office.governor.close(1.0)
+    assert await office.stands() == [(0, 0, 1_000_000)]
+
+
 async def test_a_rule_that_allows_lets_everything_through_and_tells_the_store_later() -> None:
     office = Office(replace(TOKENS, store_away=StoreAway.ALLOW, amount=300))
     office.store.away = True
