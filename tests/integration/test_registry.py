@@ -170,10 +170,16 @@ def test_the_command_line_does_the_same(gateway: Gateway, tmp_path: Path) -> Non
 
 def test_keys_serve_on_while_the_store_is_away(gateway: Gateway, redis: Server) -> None:
     """Last: the store's data is gone afterwards."""
-    secret = made(gateway, key_alias="loyal")["key"]
+    secret = made(gateway, key_alias="loyal", rpm_limit=1000)["key"]
+    budgeted = made(gateway, key_alias="budgeted", user_id="bea")["key"]
     time.sleep(1.0)
     redis.kill()
-    assert status_of(gateway, secret) == 200
+    began = time.monotonic()
+    assert status_of(gateway, secret) == 200  # within its share of the limit
+    assert status_of(gateway, budgeted) == 503  # a budget denies what it cannot check
+    assert time.monotonic() - began < 2 * 2.0 + 2.0
+    assert gateway.metric("llm_gateway_decisions_without_store_total", policy="local") >= 1
+    assert gateway.metric("llm_gateway_decisions_without_store_total", policy="deny") >= 1
     wait_until(lambda: gateway.metric("llm_gateway_store_available") == 0, 5, "the metric")
     status, answer = admin(gateway, "/key/generate", {"key_alias": "late"})
     assert (status, answer["error"]["code"]) == (503, "store_unavailable")
