@@ -1,0 +1,111 @@
+"""What an operator has detected beside the built-in entities, and what never is."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import re2
+
+from extproc.privacy.detect.allowance import Allowance
+from extproc.privacy.detect.context import AFTER, BEFORE
+from extproc.privacy.detect.span import Span
+
+_WORDS_MEMORY = 64 << 20
+_COST_OF_A_MATCH = 2.0  # positions in characters have to be counted
+_NEVER = r"[^\x00-\x{10ffff}]"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomPattern:
+    """What `regex` (RE2's syntax) matches is a `name`. With `context`, only near one of these words (in any case)."""
+
+    name: str
+    regex: str
+    context: tuple[str, ...] = ()
+    case_sensitive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WordList:
+    """Each of `words`, where it stands alone, is a `name`."""
+
+    name: str
+    words: tuple[str, ...] = field(repr=False)
+    case_sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Values of an entity that are never detected: `values` in any case, and what one of `patterns` (RE2) is all of."""
+
+    values: frozenset[str] = frozenset()
+    patterns: tuple[str, ...] = ()
+
+
+class CustomFinder:
+    """Finds what one pattern or word list names. Raises ValueError, with the name, for what RE2 refuses."""
+
+    def __init__(self, custom: CustomPattern | WordList) -> None:
+        self._name = custom.name
+        expression = custom.regex if isinstance(custom, CustomPattern) else _alternatives(custom.words)
+        self._expression = _compile(custom.name, expression, case_sensitive=custom.case_sensitive)
+        context = custom.context if isinstance(custom, CustomPattern) else ()
+        self._context = _compile(custom.name, _alternatives(context), case_sensitive=False) if context else None
+
+    def find(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        for match in self._expression.finditer(text):
+            start, end = match.span()
+            if start == end:
+                continue
+            if not allowance.match(_COST_OF_A_MATCH):
+                yield Span(start, len(text), self._name)
+                return
+            if self._context is None or self._context.search(text[max(0, start - BEFORE) : end + AFTER]):
+                yield Span(start, end, self._name)
+
+
+class Allowed:
+    """Whether a value is on the allow-list of its entity."""
+
+    def __init__(self, lists: Mapping[str, AllowList]) -> None:
+        self._values = {entity: {value.casefold() for value in allow.values} for entity, allow in lists.items()}
+        self._patterns = {
+            entity: [_compile(entity, pattern, case_sensitive=True).fullmatch for pattern in allow.patterns]
+            for entity, allow in lists.items()
+        }
+
+    def __call__(self, entity: str, value: str) -> bool:
+        if entity not in self._values:
+            return False
+        return value.casefold() in self._values[entity] or _any(self._patterns[entity], value)
+
+
+def _any(matches: Sequence[Callable[[str], object | None]], value: str) -> bool:
+    return any(match(value) is not None for match in matches)
+
+
+def _compile(name: str, expression: str, *, case_sensitive: bool) -> re2._Regexp:
+    options = re2.Options()
+    options.case_sensitive = case_sensitive
+    options.longest_match = False
+    options.log_errors = False
+    options.max_mem = _WORDS_MEMORY
+    try:
+        return re2.compile(expression, options)
+    except re2.error as error:
+        raise ValueError(f"The pattern {name!r} is not one that RE2 takes: {_reason(error)}") from None
+
+
+def _reason(error: re2.error) -> str:
+    reason = error.args[0] if error.args else ""
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    """The longest first, since the first that matches is taken; borders only where RE2 knows them, at ASCII letters."""
+    longest_first = sorted(filter(None, words), key=len, reverse=True)
+    bordered = [f"{_border(word[0])}{re2.escape(word)}{_border(word[-1])}" for word in longest_first]
+    return f"(?:{'|'.join(bordered)})" if bordered else _NEVER
+
+
+def _border(char: str) -> str:
+    return r"\b" if char.isascii() and (char.isalnum() or char == "_") else ""

@@ -1,0 +1,148 @@
+"""The detector: texts in, spans of personal data and secrets out. Pure and synchronous.
+
+Normalise, ask Hyperscan which patterns are in the text at all, find those with RE2, check what has a checksum. Made
+once for a configuration; a `Scan` per request bounds what that request may cost. One thread at a time, since
+Hyperscan's scratch space belongs to the detector.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from extproc.privacy.detect import normalise
+from extproc.privacy.detect.allowance import Allowance
+from extproc.privacy.detect.custom import Allowed, AllowList, CustomFinder, CustomPattern, WordList
+from extproc.privacy.detect.encoded import Base64Runs, PercentRuns, Runs
+from extproc.privacy.detect.entity import Entity
+from extproc.privacy.detect.finder import Finder, RuleFinder
+from extproc.privacy.detect.ibans import Ibans
+from extproc.privacy.detect.identifiers import IDENTIFIERS
+from extproc.privacy.detect.numbers import Numbers
+from extproc.privacy.detect.overlap import resolve
+from extproc.privacy.detect.patterns import PATTERNS
+from extproc.privacy.detect.phones import Phones
+from extproc.privacy.detect.prefilter import Prefilter
+from extproc.privacy.detect.recogniser import Recogniser
+from extproc.privacy.detect.secrets import SECRET_PATTERNS
+from extproc.privacy.detect.span import Span
+
+_COST_OF_A_RUN = 25.0
+
+PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "BR", "SE")
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """What is detected.
+
+    `phone_regions` are those whose national numbers are known (ISO 3166 codes); international numbers always are.
+    `decode_base64` and `decode_urls`: what is found in an encoded run makes the whole run a span.
+    """
+
+    entities: frozenset[Entity] = frozenset(Entity)
+    phone_regions: tuple[str, ...] = PHONE_REGIONS
+    custom: tuple[CustomPattern | WordList, ...] = ()
+    allowed: Mapping[str, AllowList] = field(default_factory=dict)
+    decode_base64: bool = False
+    decode_urls: bool = False
+
+
+class Detector:
+    """Finds what `options` name, and what `recognisers` find. Raises ValueError for a pattern that RE2 refuses."""
+
+    def __init__(self, options: DetectorOptions | None = None, recognisers: Sequence[Recogniser] = ()) -> None:
+        options = options or DetectorOptions()
+        normalise.warm()
+        self._finders = _finders(options)
+        self._prefilter = Prefilter([hint for finder in self._finders for hint in finder.hints])
+        self._recognisers: tuple[Recogniser, ...] = (*map(CustomFinder, options.custom), *recognisers)
+        self._allowed = Allowed(options.allowed)
+        self._runs: list[Runs] = [Base64Runs()] if options.decode_base64 else []
+        if options.decode_urls:
+            self._runs.append(PercentRuns())
+
+    def scan(self) -> "Scan":
+        """For one request, with all its texts."""
+        return Scan(self)
+
+    def find(self, text: str) -> list[Span]:
+        """The spans of a text that is a request of its own."""
+        return self.scan().find(text)
+
+    def spans(self, text: str, allowance: Allowance) -> list[Span]:
+        """The spans of one text of a request, in its order, none over another."""
+        normalised = normalise.normalise(text)
+        found = [*self._in_view(normalised.view, allowance), *self._in_readable(text, allowance)]
+        for runs in self._runs:
+            found += self._in_runs(runs, normalised.view, allowance)
+        placed = (_placed(span, normalised) for span in found)
+        return resolve(span for span in placed if not self._allowed(span.entity, text[span.start : span.end]))
+
+    def _in_view(self, view: bytes, allowance: Allowance) -> Iterator[Span]:
+        """What the built-in patterns find."""
+        hits = self._prefilter.scan(view)
+        place = 0
+        for finder in self._finders:
+            if place in hits:
+                hit = [place + hint in hits for hint in range(len(finder.hints))]
+                yield from finder.find(view, hit, allowance)
+            place += len(finder.hints)
+
+    def _in_readable(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        """What the operator's patterns and other recognisers find."""
+        if self._recognisers:
+            readable = normalise.readable(text)
+            for recogniser in self._recognisers:
+                yield from recogniser.find(readable, allowance)
+
+    def _in_runs(self, runs: Runs, view: bytes, allowance: Allowance) -> Iterator[Span]:
+        """Encoded runs, as what their text has; what cannot be looked at any more, as secrets."""
+        for start, end in runs.find(view):
+            if not allowance.match():
+                yield Span(start, len(view), Entity.API_KEY)
+                return
+            if not allowance.check(_COST_OF_A_RUN):
+                yield Span(start, end, Entity.API_KEY)
+                continue
+            text = runs.decode(view[start:end])
+            if text is not None:
+                inner = normalise.normalise(text)
+                found = (*self._in_view(inner.view, allowance), *self._in_readable(text, allowance))
+                yield from (Span(start, end, span.entity, span.validated) for span in found)
+
+
+class Scan:
+    """The detection in one request: many texts, one allowance."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._allowance = Allowance()
+
+    @property
+    def capped(self) -> bool:
+        """Whether the request had so many candidates that some count as detected without having been checked."""
+        return self._allowance.capped
+
+    def find(self, text: str) -> list[Span]:
+        """The spans of one of the request's texts, in its order, none over another."""
+        self._allowance.grow(len(text))
+        return self._detector.spans(text, self._allowance)
+
+
+def _placed(span: Span, normalised: normalise.Normalised) -> Span:
+    if not normalised.removed:
+        return span
+    start, end = normalised.original(span.start, span.end)
+    return Span(start, end, span.entity, span.validated)
+
+
+def _finders(options: DetectorOptions) -> list[Finder]:
+    entities = options.entities
+    identifiers = [identifier for identifier in IDENTIFIERS if identifier.entity in entities]
+    finders: list[Finder] = [RuleFinder(rule) for rule in (*SECRET_PATTERNS, *PATTERNS) if rule.entity in entities]
+    if Entity.IBAN_CODE in entities:
+        finders.append(Ibans())
+    if identifiers:
+        finders.append(Numbers(identifiers))
+    if Entity.PHONE_NUMBER in entities:
+        finders.append(Phones(options.phone_regions))
+    return finders
