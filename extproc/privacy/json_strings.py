@@ -1,0 +1,131 @@
+"""The strings of a JSON document, found and replaced in its bytes.
+
+What is not replaced stays byte for byte: numbers of any size, spaces, names that are given twice. A document that is
+decoded into objects shows one of two members with the same name; here every string is seen, whatever holds it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+_CHARS = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_SPACE = rb"[ \t\r\n]*+"
+# A string; the colon behind it, if it is a name; the string that is the member's value; or a bracket.
+_TOKEN = re.compile(rb'"(%b)"(?:%b(:)%b("%b")?+)?+|[\[\]{}]' % (_CHARS, _SPACE, _SPACE, _CHARS), re.DOTALL)
+_NAME, _MEMBER = 2, 3
+_OPENING = b"{["
+_OPEN_ARRAY = ord("[")
+_decode = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.encode
+
+
+class Context(IntEnum):
+    """What kind of object a string is in, which says what its name means."""
+
+    ROOT = 0
+    ENVELOPE = 1  # of the API: names that are known, and values that may be structure
+    MESSAGE = 2  # as ENVELOPE, but a `name` in it is a person's
+    SCHEMA = 3  # a JSON schema
+    DATA = 4  # somebody's own document: nothing is known of it
+    OPAQUE = 5  # not to be touched
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is in a context: which names lead into which other one, and where all others lead.
+
+    `left` are the names whose strings are of no interest, None for all. `with_names`: names are of interest themselves.
+    """
+
+    steps: Mapping[bytes, Context]
+    others: Context
+    left: frozenset[bytes] | None = frozenset()
+    with_names: bool = False
+
+
+Contexts = Mapping[Context, Inside]
+
+
+class Literal(NamedTuple):
+    """A string: its place in the document, quotes included, its name and context.
+
+    `name` is that of the member it is the value of, or is in the array of; as written, without quotes. `holder` is the
+    number of the object or array that it is in, `siblings` that of the array which the holder is in, 0 for none.
+    `is_name`: it is itself the name of a member.
+    """
+
+    start: int
+    end: int
+    name: bytes
+    context: Context
+    holder: int
+    siblings: int
+    is_name: bool
+
+
+class _Level(NamedTuple):
+    context: Context
+    inside: Inside
+    number: int
+    is_array: bool
+    siblings: int
+
+
+def literals(document: bytes, root: Context, contexts: Contexts) -> Iterator[Literal]:
+    """The strings of interest in valid JSON, in order."""
+    level = _Level(root, contexts[root], 0, True, 0)
+    outer: list[tuple[_Level, bytes]] = []
+    name = b""
+    holders = 0
+    for token in _TOKEN.finditer(document):
+        kind = token.lastindex
+        if kind is None:
+            opened = document[token.start()]
+            if opened not in _OPENING:
+                level, name = outer.pop()
+                continue
+            outer.append((level, name))
+            holders += 1
+            context, siblings = (level.context, level.number) if level.is_array else (_step(level.inside, name), 0)
+            level = _Level(context, contexts[context], holders, opened == _OPEN_ARRAY, siblings)
+            continue
+        start, end = token.span()
+        if kind >= _NAME:
+            name = token[1]
+            if level.inside.with_names:
+                yield Literal(start, start + len(name) + 2, name, level.context, level.number, level.siblings, True)
+            if kind == _NAME:
+                continue
+            start = token.start(_MEMBER)
+        if level.inside.left is not None and name not in level.inside.left:
+            yield Literal(start, end, name, level.context, level.number, level.siblings, False)
+
+
+def _step(inside: Inside, name: bytes) -> Context:
+    return inside.steps.get(name, inside.others)
+
+
+def text_of(document: bytes, literal: Literal) -> str:
+    """The text of a string. Raises what `apischema.malformed` names."""
+    content = document[literal.start + 1 : literal.end - 1]
+    return _decode(document[literal.start : literal.end]) if b"\\" in content else str(content, "utf-8")
+
+
+def literal_of(text: str) -> bytes:
+    """A text as a JSON string, quotes included."""
+    return _encode(text)
+
+
+def replaced(document: bytes, replacements: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The document with the bytes between each start and end replaced; they come in order."""
+    pieces: list[bytes | memoryview] = []
+    view = memoryview(document)
+    at = 0
+    for start, end, new in replacements:
+        pieces += view[at:start], new
+        at = end
+    return b"".join([*pieces, view[at:]])

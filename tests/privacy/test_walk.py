@@ -1,0 +1,265 @@
+"""Redacting a request: everywhere somebody's words may be, nowhere else, and byte for byte where nothing is found."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.errors import InvalidRequest
+from extproc.privacy.apply import Action, Finding, Policy
+from extproc.privacy.restore import Tokens
+from extproc.privacy.restore_json import restore_document
+from extproc.privacy.walk import redact_body
+from tests.privacy.redaction_fakes import ANN, ANN_TOKEN, find, vault
+
+SECRET = "s@e.cret"
+
+
+def redact(body: bytes, policy: Policy = Policy()) -> bytes:  # noqa: B008
+    return redact_body(body, find, policy, vault()).body
+
+
+def redacted(document: Any) -> Any:
+    return json.loads(redact(json.dumps(document).encode()))
+
+
+REDACTED = {
+    "chat, a string": {"messages": [{"role": "user", "content": ANN}]},
+    "chat, a part": {"messages": [{"role": "user", "content": [{"type": "text", "text": ANN}]}]},
+    "chat, every role": {
+        "messages": [{"role": r, "content": ANN} for r in ("system", "developer", "tool", "assistant")]
+    },
+    "chat, a participant's name": {"messages": [{"role": "user", "name": ANN}]},
+    "chat, what the assistant refused": {"messages": [{"role": "assistant", "refusal": ANN, "reasoning_content": ANN}]},
+    "chat, a custom tool's input": {"messages": [{"tool_calls": [{"type": "custom", "custom": {"input": ANN}}]}]},
+    "chat, a tool's description": {"tools": [{"type": "function", "function": {"description": ANN}}]},
+    "chat, texts of a schema": {
+        "tools": [{"function": {"parameters": {"title": ANN, "properties": {"to": {"enum": [ANN], "default": ANN}}}}}]
+    },
+    "chat, a schema of the answer": {"response_format": {"json_schema": {"schema": {"description": ANN}}}},
+    "chat, a predicted answer": {"prediction": {"type": "content", "content": ANN}},
+    "chat, a file's name": {"messages": [{"content": [{"type": "file", "file": {"filename": ANN}}]}]},
+    "who asks": {"user": ANN, "safety_identifier": ANN, "prompt_cache_key": ANN, "metadata": {"id": ANN, "type": ANN}},
+    "stop words": {"stop": [ANN, "x"]},
+    "completions": {"prompt": [ANN, "x"], "suffix": ANN},
+    "embeddings": {"input": [ANN, "x"]},
+    "moderations": {"input": [{"type": "text", "text": ANN}]},
+    "rerank": {"query": ANN, "documents": [ANN, {"text": ANN, "id": ANN}]},
+    "responses": {"instructions": ANN, "input": [{"role": "user", "content": [{"type": "input_text", "text": ANN}]}]},
+    "responses, tools": {
+        "input": [
+            {"type": "function_call_output", "call_id": "c", "output": ANN},
+            {"type": "custom_tool_call", "input": ANN},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": ANN}]},
+            {"type": "web_search_call", "action": {"type": "search", "query": ANN}},
+        ]
+    },
+    "responses, a prompt's variables": {"prompt": {"id": "p", "variables": {"type": ANN}}},
+    "messages": {"system": [{"type": "text", "text": ANN}], "metadata": {"user_id": ANN}},
+    "messages, tools": {
+        "messages": [
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"type": ANN}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": ANN}]},
+        ]
+    },
+    "messages, names in a tool's input": {"messages": [{"content": [{"type": "tool_use", "input": {ANN: {ANN: 1}}}]}]},
+    "messages, a document": {
+        "messages": [{"content": [{"type": "document", "title": ANN, "source": {"type": "text", "data": ANN}}]}]
+    },
+    "messages, citations": {
+        "messages": [{"content": [{"type": "text", "citations": [{"cited_text": ANN, "document_title": ANN}]}]}]
+    },
+    "what nobody knows yet": {"new": {"newer": [[ANN]]}},
+    "JSON in a string": {"messages": [{"role": "tool", "content": json.dumps({"a": [ANN], ANN: None})}]},
+}
+
+
+@pytest.mark.parametrize("document", REDACTED.values(), ids=REDACTED.keys())
+def test_what_somebody_wrote_is_redacted(document: Any) -> None:
+    assert redacted(document) == json.loads(json.dumps(document).replace(ANN, ANN_TOKEN))
+
+
+BASE64 = "QUJD" * 100
+LEFT = {
+    "structure": {"model": ANN, "tools": [{"type": ANN, "name": ANN}], "tool_choice": {"name": ANN}},
+    "ids": {"messages": [{"role": "tool", "tool_call_id": ANN, "content": "x"}], "previous_response_id": ANN},
+    "a schema": {
+        "tools": [{"input_schema": {"required": [ANN], "properties": {ANN: {"type": "string", "pattern": ANN}}}}]
+    },
+    "addresses of media": {"messages": [{"content": [{"type": "image_url", "image_url": {"url": f"https://{ANN}/"}}]}]},
+    "a data URL": {"messages": [{"content": [{"file": {"file_data": f"data:text/plain,{ANN}"}}]}]},
+    "signatures": {"messages": [{"content": [{"type": "redacted_thinking", "data": BASE64}, {"signature": ANN}]}]},
+    "what a provider is to sign in with": {"tools": [{"type": "mcp", "server_url": ANN, "headers": {"x": ANN}}]},
+    "what a provider gave to be sent back": {"messages": [{"tool_calls": [{"extra_content": {"google": {"s": ANN}}}]}]},
+}
+
+
+@pytest.mark.parametrize("document", LEFT.values(), ids=LEFT.keys())
+def test_structure_is_left(document: Any) -> None:
+    body = json.dumps(document).encode()
+    assert redact(body) is body
+
+
+def test_media_are_not_even_searched() -> None:
+    def refuse(text: str) -> list[Any]:
+        raise AssertionError("searched")
+
+    body = json.dumps({"messages": [{"content": [{"source": {"type": "base64", "data": BASE64}}]}]}).encode()
+    assert redact_body(body, refuse, Policy(), vault()).body is body
+
+
+def test_what_is_too_short_to_be_a_picture_is_searched() -> None:
+    assert redacted({"x": {"data": "4111111111111111"}}) == {"x": {"data": "CREDITCARD907daac544"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages":[{"content":"hello"}],"temperature":1.0,"top_p":1e400,"seed":123456789012345678901234567890}',
+        b' { "prompt" : "a\\u00e9\\/" , "prompt" : [ ] } ',
+        b"{}",
+    ],
+)
+def test_a_body_in_which_nothing_is_found_is_the_very_one_given(body: bytes) -> None:
+    assert redact(body) is body
+
+
+def test_only_the_strings_concerned_are_other_bytes() -> None:
+    body = b'{ "temperature": 1.0,\n"top_p":1e400, "seed":12345678901234567890123, "prompt" : "%b", "x":"\\/\\u00e9" }'
+    assert redact(body % ANN.encode()) == body % ANN_TOKEN.encode()
+
+
+def test_observing_changes_nothing_and_counts() -> None:
+    body = b'{"prompt":"a@b.cc","messages":[{"content":[{"text":"a@b"},{"text":".cc"}]}]}'
+    found = redact_body(body, find, Policy(default=Action.OBSERVE), vault())
+    assert found.body is body
+    assert found.counts == {Finding("EMAIL_ADDRESS", Action.OBSERVE): 2}
+
+
+def test_what_blocks_is_named() -> None:
+    found = redact_body(b'{"prompt":"a@b.cc"}', find, Policy(default=Action.BLOCK), vault())
+    assert found.blocked == {"EMAIL_ADDRESS"}
+    assert b"a@b.cc" not in found.body
+
+
+def test_a_member_that_is_given_twice_hides_nothing() -> None:
+    body = b'{"messages":[{"content":"ann@example.org","content":"hello"}]}'
+    assert redact(body) == body.replace(ANN.encode(), ANN_TOKEN.encode())
+
+
+def test_escaped_text_is_found() -> None:
+    assert redact(b'{"prompt":"ann\\u0040example.org"}') == b'{"prompt":"%b"}' % ANN_TOKEN.encode()
+
+
+def test_a_name_that_is_escaped_is_no_structure() -> None:
+    assert redact(b'{"mod\\u0065l":"ann@example.org"}') == b'{"mod\\u0065l":"%b"}' % ANN_TOKEN.encode()
+
+
+def test_tool_arguments_stay_json_and_their_numbers_as_written() -> None:
+    arguments = '{"to": "ann@example.org", "n": 1.0, "text": "line\\nann@example.org \\"\\u00e9\\"", "big": 1e400}'
+    body = json.dumps({"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}]}).encode()
+    after = json.loads(redact(body))["messages"][0]["tool_calls"][0]["function"]["arguments"]
+    assert after == (f'{{"to": "{ANN_TOKEN}", "n": 1.0, "text": "line\\n{ANN_TOKEN} \\"é\\"", "big": 1e400}}')
+
+
+def test_arguments_that_are_no_json_are_text() -> None:
+    assert redacted({"x": '{"to": "ann@example.org", '}) == {"x": f'{{"to": "{ANN_TOKEN}", '}
+
+
+def test_json_in_json_in_json_is_read_until_it_is_too_deep() -> None:
+    text = ANN
+    for _ in range(8):
+        text = json.dumps([text])
+    assert ANN not in json.dumps(redacted({"prompt": text}))
+
+
+def test_the_name_of_a_member_says_what_it_is() -> None:
+    document = {"arguments": json.dumps({"ssn": "123456789", "count": "123456789"}), "ssn": "123456789"}
+    token = vault().placeholder("123456789", "US_SSN")
+    after = {"arguments": json.dumps({"ssn": token, "count": "123456789"}), "ssn": "123456789"}
+    assert redacted(document) == after
+
+
+@pytest.mark.parametrize("pieces", [["ann@exa", "mple.org!"], ["to: a", "nn", "@", "example.org", "!"], ["", ANN, ""]])
+def test_what_is_split_over_neighbouring_parts_is_found(pieces: list[str]) -> None:
+    parts = [{"type": "text", "text": piece} for piece in pieces]
+    after = redacted({"messages": [{"content": parts}]})["messages"][0]["content"]
+    assert [part["type"] for part in after] == ["text"] * len(pieces)
+    assert "".join(part["text"] for part in after) == "".join(pieces).replace(ANN, ANN_TOKEN)
+
+
+def test_a_part_is_searched_for_itself_too() -> None:
+    parts = [{"type": "text", "text": "4111111111111111"}, {"type": "text", "text": "0 items"}]
+    after = redacted({"messages": [{"content": parts}]})["messages"][0]["content"]
+    assert [part["text"] for part in after] == ["CREDITCARD907daac544", "0 items"]
+
+
+def test_parts_of_different_messages_are_not_joined() -> None:
+    document = {"messages": [{"content": [{"text": "ann@exa"}]}, {"content": [{"text": "mple.org"}]}]}
+    assert redacted(document) == document
+
+
+def test_long_parts_are_joined_only_around_their_seams() -> None:
+    searched: list[int] = []
+
+    def spy(text: str) -> list[Any]:
+        searched.append(len(text))
+        return find(text)
+
+    long = "x " * 5_000
+    document = {"messages": [{"content": [{"text": long + "ann@exa"}, {"text": "mple.org " + long}]}]}
+    after = redact_body(json.dumps(document).encode(), spy, Policy(), vault()).body
+    assert ANN_TOKEN.encode() in after
+    assert sorted(searched) == [1024, 10_007, 10_009]
+
+
+def thinking(signature: str) -> dict[str, Any]:
+    block = {"type": "thinking", "thinking": f"{ANN} or {SECRET}", "signature": signature}
+    return {"messages": [{"content": [block, {"type": "text", "text": ANN}]}]}
+
+
+def test_signed_reasoning_is_what_it_was_before_it_was_restored() -> None:
+    after = redacted(thinking("c2lnbmVk"))["messages"][0]["content"]
+    assert [after[0]["thinking"], after[1]["text"]] == [f"{ANN_TOKEN} or {SECRET}", ANN_TOKEN]
+
+
+def test_reasoning_without_a_signature_is_text() -> None:
+    assert SECRET not in json.dumps(redacted(thinking("")))
+
+
+@pytest.mark.parametrize("body", [b'{"a":"\\q"}', b'{"a":"\\ud83d"}', b'{"a":"\xff"}'])
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        redact(body)
+
+
+def test_values_are_not_shown() -> None:
+    assert "ann" not in repr(redact_body(b'{"model":"ann@example.org"}', find, Policy(), vault()))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just(f"to {ANN}."),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5), st.booleans())
+def test_whatever_is_redacted_is_restored(document: dict[str, Any], pretty: bool) -> None:
+    body = json.dumps(document, ensure_ascii=not pretty, indent=1 if pretty else None).encode("utf-8", "replace")
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return
+    one = vault()
+    sent = redact_body(body, find, Policy(), one).body
+    assert json.loads(restore_document(sent, Tokens(one))) == json.loads(body)
+
+
+def test_a_large_prompt_is_redacted_in_linear_time_and_memory() -> None:
+    content = [{"type": "text", "text": "hello "}] * 10_000
+    body = json.dumps({"messages": [{"content": content}], "prompt": "hello " * 200_000 + ANN}).encode()
+    assert redact(body) == body.replace(ANN.encode(), ANN_TOKEN.encode())
