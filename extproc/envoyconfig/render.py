@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 
 from extproc.config.model import Gateway, UsageExtraction
-from extproc.envoyconfig import cluster, listener, names
+from extproc.envoyconfig import cluster, listener, names, status, tls
 from extproc.envoyconfig.names import Json
+from extproc.envoyconfig.tls import ListenerTls
 from extproc.errors import ConfigError
 
 _FEWEST_RETRIES = 4  # a chain that grows to five targets needs no new Envoy configuration
@@ -17,7 +18,7 @@ _SHORT = 80
 _ONE_LINE = 1000  # PyYAML breaks long strings otherwise
 # Without it Envoy resets every stream to the server instead of closing it, and gRPC keeps 100 bytes of each for ever.
 _RUNTIME = {"envoy.reloadable_features.ext_proc_graceful_grpc_close": True}
-_RESERVED = (names.EXTPROC_CLUSTER, names.EMPTY_CLUSTER)
+_RESERVED = (names.EXTPROC_CLUSTER, names.EMPTY_CLUSTER, status.ADMIN_CLUSTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class RenderOptions:
     access_log: str = "/dev/stdout"
     idle_seconds: int = 300
     stall_seconds: int = 120
+    tls: ListenerTls | None = None
+    status: tuple[str, int] | None = None  # host and port of the listener for probes and statistics
 
     @property
     def sockets(self) -> tuple[str, ...]:
@@ -45,7 +48,36 @@ def render(gateway: Gateway, clusters: Sequence[Json], options: RenderOptions) -
 
     Raises ConfigError for two clusters of one name, or one that takes a name of ours.
     """
+    document = head(options)
+    document["static_resources"]["listeners"] += [made_listener(gateway, options)]
+    document["static_resources"]["clusters"] += made_clusters(clusters)
+    return document
+
+
+def head(options: RenderOptions) -> Json:
+    """The bootstrap without what comes from the gateway document and the team's clusters."""
+    admin = (options.admin_address, options.admin_port)
+    listeners = [status.listener(*options.status)] if options.status is not None else []
+    clusters = [status.admin_cluster(*admin)] if options.status is not None else []
+    return {
+        "layered_runtime": {"layers": [{"name": "llm", "static_layer": dict(_RUNTIME)}]},
+        "admin": {"address": {"socket_address": {"address": admin[0], "port_value": admin[1]}}},
+        "static_resources": {
+            "listeners": listeners,
+            "clusters": [cluster.extproc(options.sockets), cluster.empty(), *clusters],
+        },
+    }
+
+
+def made_clusters(clusters: Sequence[Json]) -> list[Json]:
+    """The team's clusters, completed. Raises ConfigError as `render` does."""
     _check_names(clusters)
+    for item in clusters:
+        _check_shape(item)
+    return [cluster.complete(item) for item in clusters]
+
+
+def made_listener(gateway: Gateway, options: RenderOptions) -> Json:
     native = gateway.usage_extraction is UsageExtraction.NATIVE
     routes = listener.routes(
         native_usage=native,
@@ -57,18 +89,8 @@ def render(gateway: Gateway, clusters: Sequence[Json], options: RenderOptions) -
     connection_manager = listener.connection_manager(
         routes, native_usage=native, access_log=options.access_log, idle_seconds=options.idle_seconds
     )
-    return {
-        "layered_runtime": {"layers": [{"name": "llm", "static_layer": dict(_RUNTIME)}]},
-        "admin": {"address": {"socket_address": {"address": options.admin_address, "port_value": options.admin_port}}},
-        "static_resources": {
-            "listeners": [listener.listener(options.address, options.port, connection_manager)],
-            "clusters": [
-                cluster.extproc(options.sockets),
-                cluster.empty(),
-                *(cluster.complete(item) for item in clusters),
-            ],
-        },
-    }
+    made = listener.listener(options.address, options.port, connection_manager)
+    return tls.with_tls(made, options.tls) if options.tls is not None else made
 
 
 def longest_chain(gateway: Gateway) -> int:
@@ -122,3 +144,15 @@ def _check_names(clusters: Sequence[Json]) -> None:
             raise ConfigError(f"a cluster may not be called {name!r}: the gateway has one of that name")
         if count > 1:
             raise ConfigError(f"{count} clusters are called {name!r}")
+
+
+def _check_shape(item: Json) -> None:
+    """Only what completing a cluster looks into; what else may be wrong is for `check` and Envoy to say."""
+    extensions = item.get("typed_extension_protocol_options", {})
+    options = extensions.get(names.HTTP_PROTOCOL_OPTIONS, {}) if isinstance(extensions, dict) else extensions
+    common = options.get("common_http_protocol_options", {}) if isinstance(options, dict) else options
+    filters = options.get("http_filters", []) if isinstance(options, dict) else []
+    if not isinstance(common, dict):
+        raise ConfigError(f"the cluster {item.get('name')!r} must have mappings in typed_extension_protocol_options")
+    if not isinstance(filters, list) or not all(isinstance(one, dict) for one in filters):
+        raise ConfigError(f"the cluster {item.get('name')!r} must have a list of filters in http_filters")
