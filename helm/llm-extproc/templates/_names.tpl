@@ -1,0 +1,71 @@
+{{- define "llm-extproc.name" -}}
+{{ default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "llm-extproc.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "llm-extproc.name" .) .Release.Name -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name (include "llm-extproc.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "llm-extproc.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "llm-extproc.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "llm-extproc.labels" -}}
+{{ include "llm-extproc.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- /* What pods of applications carry that have the sidecar; PodMonitor and NetworkPolicy find them by it. */ -}}
+{{- define "llm-extproc.sidecarLabels" -}}
+llm-extproc/sidecar: {{ .Release.Name }}
+{{- end }}
+
+{{- define "llm-extproc.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ default (include "llm-extproc.fullname" .) .Values.serviceAccount.name }}
+{{- else -}}
+{{ default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "llm-extproc.documentConfigMap" -}}
+{{ default (printf "%s-document" (include "llm-extproc.fullname" .)) .Values.gateway.existingConfigMap }}
+{{- end }}
+
+{{- define "llm-extproc.clustersConfigMap" -}}
+{{ default (printf "%s-clusters" (include "llm-extproc.fullname" .)) .Values.clusters.existingConfigMap }}
+{{- end }}
+
+{{- define "llm-extproc.tlsSecret" -}}
+{{- if .Values.tls.certManager.enabled -}}
+{{ include "llm-extproc.fullname" . }}-tls
+{{- else -}}
+{{ .Values.tls.secretName }}
+{{- end }}
+{{- end }}
+
+{{- /* repository:tag, or repository@digest; takes an image and the tag where it names none. */ -}}
+{{- define "llm-extproc.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ default .tag .image.tag }}
+{{- end }}
+{{- end }}
+
+{{- define "llm-extproc.ownImage" -}}
+{{ include "llm-extproc.image" (dict "image" .Values.extproc.image "tag" .Chart.AppVersion) }}
+{{- end }}
+
+{{- define "llm-extproc.envoyImage" -}}
+{{ include "llm-extproc.image" (dict "image" .Values.envoy.image "tag" "") }}
+{{- end }}

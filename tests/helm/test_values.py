@@ -1,0 +1,78 @@
+"""Wrong values fail while the templates are rendered, with a message that names the value."""
+
+from typing import Any
+
+import helm_python as helm
+import pytest
+
+from tests.helm.chart import MODES, manifests
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "mode": ({"mode": "ambient"}, "/mode"),
+    "an unknown name": ({"gatway": {}}, "gatway"),
+    "an unknown name inside": ({"deployment": {"replica": 2}}, "replica"),
+    "a number that is a string": ({"extproc": {"workers": "two"}}, "/extproc/workers"),
+    "a port": ({"ports": {"listen": 70000}}, "/ports/listen"),
+    "a digest": ({"envoy": {"image": {"digest": "latest"}}}, "/envoy/image/digest"),
+    "a user that is root": ({"runAsUser": 0}, "/runAsUser"),
+    "a duration": ({"monitoring": {"interval": "often"}}, "/monitoring/interval"),
+    "a CIDR": ({"egressPolicy": {"allowedCIDRs": ["everything"]}}, "/egressPolicy/allowedCIDRs/0"),
+    "a secret's value": ({"secrets": {"mounts": [{"name": "openai", "value": "sk-1"}]}}, "/secrets/mounts/0"),
+    "a cluster file's name": ({"clusters": {"files": {"openai": "resources: []"}}}, "'openai' not allowed"),
+    "no document": ({"gateway": {"document": ""}}, "gateway.document is empty"),
+    "two documents": ({"gateway": {"existingConfigMap": "x"}}, "gateway.document and gateway.existingConfigMap"),
+    "no clusters": ({"clusters": {"files": None}}, "clusters.files is empty"),
+    "two clusters": ({"clusters": {"existingConfigMap": "x"}}, "clusters.files and clusters.existingConfigMap"),
+    "clusters without keys": (
+        {"clusters": {"files": None, "existingConfigMap": "x"}},
+        "clusters.keys is empty",
+    ),
+    "a mount twice": (
+        {"secrets": {"mounts": [{"name": "a", "secretName": "b"}, {"name": "a", "secretName": "c"}]}},
+        'secrets.mounts has "a" twice',
+    ),
+    "a port twice": ({"ports": {"metrics": 10000}}, "ports.listen and ports.metrics are both 10000"),
+    "TLS without a certificate": ({"tls": {"enabled": True}}, "tls.enabled wants one of tls.secretName"),
+    "TLS with two": (
+        {"tls": {"enabled": True, "secretName": "a", "csi": {"driver": "b"}}},
+        "tls.csi; 2 are set",
+    ),
+    "an issuer without a name": (
+        {"tls": {"enabled": True, "certManager": {"enabled": True}}},
+        "issuerRef.name is empty",
+    ),
+    "client certificates without TLS": (
+        {"tls": {"requireClientCertificate": True}},
+        "tls.requireClientCertificate needs",
+    ),
+    "TLS of a sidecar": (
+        {**MODES["sidecar"], "tls": {"enabled": True, "secretName": "a"}},
+        "in mode sidecar the listener",
+    ),
+    "two Redis": (
+        {"redis": {"urlSecret": {"name": "a"}, "embedded": {"enabled": True, "passwordSecret": {"name": "b"}}}},
+        "redis.urlSecret.name and redis.embedded.enabled",
+    ),
+    "Redis without a password": (
+        {"redis": {"embedded": {"enabled": True}}},
+        "redis.embedded.passwordSecret.name is empty",
+    ),
+    "KEDA without Prometheus": ({"autoscaling": {"kind": "keda"}}, "autoscaling.prometheusAddress is empty"),
+    "fewest above most": ({"autoscaling": {"minReplicas": 20}}, "autoscaling.minReplicas is larger"),
+    "a sidecar that scales": ({**MODES["sidecar"], "autoscaling": {"kind": "hpa"}}, "autoscaling.kind"),
+    "a sidecar's Service": ({**MODES["sidecar"], "monitoring": {"scrape": "service"}}, "monitoring.scrape"),
+    "a mesh without providers": ({"mode": "mesh"}, "mesh.providers is empty"),
+    "an egress policy for nobody": ({"egressPolicy": {"enabled": True}}, "egressPolicy.applications is empty"),
+    "an egress policy with sidecars": (
+        {**MODES["sidecar"], "egressPolicy": {"enabled": True, "applications": [{"namespace": "a"}]}},
+        "egressPolicy.enabled",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_value_is_named(name: str) -> None:
+    changes, said = WRONG[name]
+    with pytest.raises(helm.HelmError) as caught:
+        manifests(changes)
+    assert said in str(caught.value)
