@@ -11,19 +11,13 @@ from extproc.telemetry.families import Families
 from tests.helm.chart import RELEASE, find, manifests
 
 WATCHED = {"monitoring": {"scrape": "pod", "rules": {"enabled": True}, "dashboards": {"enabled": True}}}
-# Of policies, which are not in every process's registry.
-POLICIES = {
-    "llm_gateway_budget_used_ratio": {"budget", "scope", "subject"},
-    "llm_gateway_store_available": set(),
-    "llm_gateway_refusals_total": {"reason", "rule"},
-}
 ENVOYS = {"envoy_cluster_manager_cds_update_rejected", "envoy_listener_manager_lds_update_rejected"}
 SCRAPED = {"namespace", "pod", "le"}  # what Prometheus adds, and histograms
 
 
 def metrics() -> dict[str, set[str]]:
     """Labels by metric, as the text format names them."""
-    found: dict[str, set[str]] = {**POLICIES, **{name: set() for name in ENVOYS}}
+    found: dict[str, set[str]] = {name: set() for name in ENVOYS}
     for family in vars(Families(CollectorRegistry())).values():
         for sample in ("", "_total", "_bucket"):
             if hasattr(family, "_labelnames"):
