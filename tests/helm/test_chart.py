@@ -59,7 +59,7 @@ EVERYTHING: dict[str, Any] = {
             }
         ],
     },
-    "redis": {"urlSecret": {"name": "llm-redis"}},
+    "redis": {"passwordSecret": {"name": "llm-redis"}},
     "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/llm"}},
     "deployment": {
         "podAnnotations": {"a": "b"},
@@ -293,9 +293,10 @@ def test_a_digest_is_pulled_rather_than_a_tag() -> None:
     assert made["initContainers"][1]["image"] == "envoyproxy/envoy:v1.40.0"
 
 
-def test_the_redis_url_is_a_reference() -> None:
-    env = pod(manifests(EVERYTHING))["containers"][0]["env"]
-    assert env[0] == {"name": "REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "llm-redis", "key": "url"}}}
+@pytest.mark.parametrize("values", [EVERYTHING, {**EVERYTHING, **EMBEDDED_REDIS}], ids=["own", "embedded"])
+def test_the_password_of_redis_is_a_reference(values: dict[str, Any]) -> None:
+    env = pod(manifests(values))["containers"][0]["env"]
+    assert env[0] == {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "llm-redis", "key": "password"}}}
 
 
 def test_a_sidecar_listens_on_the_pods_loopback_and_tells_the_application() -> None:

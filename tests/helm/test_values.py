@@ -50,8 +50,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "in mode sidecar the listener",
     ),
     "two Redis": (
-        {"redis": {"urlSecret": {"name": "a"}, "embedded": {"enabled": True, "passwordSecret": {"name": "b"}}}},
-        "redis.urlSecret.name and redis.embedded.enabled",
+        {"redis": {"passwordSecret": {"name": "a"}, "embedded": {"enabled": True, "passwordSecret": {"name": "b"}}}},
+        "redis.passwordSecret.name and redis.embedded.enabled",
     ),
     "Redis without a password": (
         {"redis": {"embedded": {"enabled": True}}},

@@ -145,14 +145,10 @@ envFrom: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{- define "llm-extproc.env" -}}
-{{- if .Values.redis.urlSecret.name }}
-- name: REDIS_URL
-  valueFrom: {secretKeyRef: {name: {{ .Values.redis.urlSecret.name }}, key: {{ .Values.redis.urlSecret.key }}}}
-{{- else if .Values.redis.embedded.enabled }}
+{{- $redis := ternary .Values.redis.embedded.passwordSecret .Values.redis.passwordSecret .Values.redis.embedded.enabled }}
+{{- if $redis.name }}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ .Values.redis.embedded.passwordSecret.name }}, key: {{ .Values.redis.embedded.passwordSecret.key }}}}
-- name: REDIS_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ include "llm-extproc.fullname" . }}-redis.{{ .Release.Namespace }}:6379/0
+  valueFrom: {secretKeyRef: {name: {{ $redis.name }}, key: {{ $redis.key }}}}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

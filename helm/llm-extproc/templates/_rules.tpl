@@ -62,8 +62,8 @@
 
 {{- define "llm-extproc.redisRules" -}}
 {{- if .Values.redis.embedded.enabled }}
-{{- if .Values.redis.urlSecret.name }}
-{{- fail "redis.urlSecret.name and redis.embedded.enabled are both set: one of them" }}
+{{- if .Values.redis.passwordSecret.name }}
+{{- fail "redis.passwordSecret.name and redis.embedded.enabled are both set: one of them" }}
 {{- end }}
 {{- if not .Values.redis.embedded.passwordSecret.name }}
 {{- fail "redis.embedded.passwordSecret.name is empty: name a Secret with the password" }}
