@@ -9,10 +9,12 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -20,7 +22,9 @@ from prometheus_client import CollectorRegistry
 from extproc.admin.registrar import Office
 from extproc.clients.sources import fetched_credentials, require_package, source_of
 from extproc.clients.tokens import Surroundings, TokenKeeper
+from extproc.config.guardrails import Guardrails
 from extproc.config.model import Gateway, MemoryOptions, StoreOptions
+from extproc.config.privacy import Privacy
 from extproc.config.redacted import redacted_view
 from extproc.config.source import Source
 from extproc.errors import ConfigError
@@ -28,12 +32,14 @@ from extproc.genai.money import Rates
 from extproc.genai.prices import PriceBook
 from extproc.genai.tokenizer import Tokenizers
 from extproc.pipeline.processor import Processor
+from extproc.pipeline.screening import Guards, Screens
 from extproc.pipeline.snapshot import Snapshot
 from extproc.pipeline.spending import Treasury
 from extproc.policy.credentials import NO_TOKENS, Tokens
 from extproc.policy.estimate import Estimator
 from extproc.policy.governor import Governor
 from extproc.policy.records import Records
+from extproc.policy.redact import Redactor
 from extproc.policy.replica import Replica
 from extproc.server.admin import build_admin
 from extproc.server.admin_proxy import AdminProxy
@@ -44,9 +50,27 @@ from extproc.server.upkeep import Upkeep
 from extproc.server.watch import watch
 from extproc.store.base import Store
 from extproc.store.memory import MemoryStore
+from extproc.telemetry.audit import audit
 from extproc.telemetry.metrics import Metrics, exposition, forget_worker
+from extproc.telemetry.record import ExchangeRecord
 
+if TYPE_CHECKING:
+    from extproc.clients.judge import Connections
+    from extproc.policy.detectors import DetectorStock
+
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+
+
+class Recorders:
+    """Where the record of an exchange goes: into the metrics, and into the audit log."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def record(self, record: ExchangeRecord) -> None:
+        self._metrics.record(record)
+        audit(record)
 
 
 class SystemClock:
@@ -74,9 +98,56 @@ class ServeOptions:
         return [*shared, "--config", str(self.config)] if self.config is not None else shared
 
 
-def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS, records: Records | None = None) -> Snapshot:
-    """Raises ConfigError. Without `tokens` the snapshot is good for a check only, where credentials are fetched;
-    `records` are the registry's."""
+class Screener:
+    """Makes what privacy policies and guardrails need. One of a worker: detectors that the last document had are kept."""
+
+    def __init__(self) -> None:
+        self._detectors: DetectorStock | None = None
+        self._connections: Connections | None = None
+        self._thread = ThreadPoolExecutor(1, "search")
+
+    def screens(self, gateway: Gateway) -> Screens:
+        """Raises ConfigError for what no detector or rule can be made of."""
+        redactor = self._redactor(gateway.privacy) if gateway.privacy is not None else None
+        guards = self._guards(gateway.guardrails) if gateway.guardrails is not None else None
+        return Screens(redactor, guards)
+
+    def _redactor(self, privacy: Privacy) -> Redactor:
+        # For those who have privacy policies only: a third of a second, and 25 MB.
+        from extproc.policy.detectors import DetectorStock, surrogates
+
+        self._detectors = self._detectors or DetectorStock()
+        try:
+            detectors = self._detectors.of(privacy)
+        except ValueError as error:
+            raise ConfigError(str(error), path="privacy") from None
+        return Redactor(privacy, detectors, surrogates(), self._offload)
+
+    def _guards(self, guardrails: Guardrails) -> Guards:
+        # The same again.
+        from extproc.clients.judge import Connections
+        from extproc.policy.guard import Guards as GuardsOfDocument
+        from extproc.policy.guardrail_sets import RuleSets
+
+        self._connections = self._connections or Connections()
+        try:
+            sets = RuleSets(self._connections, time.time).of(guardrails)
+        except ValueError as error:
+            raise ConfigError(str(error), path="guardrails") from None
+        return GuardsOfDocument(guardrails, sets, self._offload)
+
+    def _offload(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def compile_snapshot(
+    gateway: Gateway,
+    tokens: Tokens = NO_TOKENS,
+    records: Records | None = None,
+    screens: Callable[[Gateway], Screens] | None = None,
+) -> Snapshot:
+    """Raises ConfigError. Without `tokens` and `screens` the snapshot is good for a check only, where credentials are
+    fetched or there are privacy policies; `records` are the registry's."""
     for credential, backend in fetched_credentials(gateway).items():
         require_package(credential, backend)
     overrides = {
@@ -88,7 +159,8 @@ def compile_snapshot(gateway: Gateway, tokens: Tokens = NO_TOKENS, records: Reco
         )
         for price in gateway.prices
     }
-    return Snapshot(gateway, PriceBook(overrides, default=gateway.default_price), tokens, records)
+    prices = PriceBook(overrides, default=gateway.default_price)
+    return Snapshot(gateway, prices, tokens, records, screens(gateway) if screens is not None else None)
 
 
 def build_worker(
@@ -104,7 +176,8 @@ def build_worker(
     surroundings = Surroundings(time.time, asyncio.sleep, random.random)
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
     records = Records()
-    current = Current(source.read, partial(compile_snapshot, tokens=keeper, records=records), read_last_good)
+    compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=Screener().screens)
+    current = Current(source.read, compile_, read_last_good)
     tokenizers = Tokenizers()
     asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
     gateway = current.snapshot().gateway
@@ -113,7 +186,7 @@ def build_worker(
     replica = Replica(store, records)
     office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time)
     treasury = Treasury(governor, Estimator(), tokenizers)
-    processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=metrics)
+    processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
     upkeep = Upkeep(governor, replica, store)
     door = Door(socket, partial(_admin_api, office))
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
@@ -128,7 +201,6 @@ def _admin_api(office: Office) -> web.Application:
 def open_store(options: StoreOptions, metrics: Metrics) -> Store:
     """The store that the document names. Redis is connected to when it is first needed."""
     if isinstance(options, MemoryOptions):
-        metrics.store_available(available=True)
         return MemoryStore(time.time)
     from extproc.store.redis import RedisStore  # a quarter of a second to import, for those who use it
 
@@ -212,7 +284,9 @@ def refuse_split_store(gateway: Gateway, workers: int) -> None:
     """Raises ConfigError where several workers would each keep accounts and keys of their own."""
     kept = gateway.registry or gateway.rules
     if workers > 1 and kept and isinstance(gateway.store, MemoryOptions):
-        raise ConfigError(f"limits, budgets and a registry on {workers} workers need a store that they share", path="store")
+        raise ConfigError(
+            f"limits, budgets and a registry on {workers} workers need a store that they share", path="store"
+        )
 
 
 def prepare_socket_dir(path: Path) -> None:

@@ -90,6 +90,7 @@ class Families:
         self._describe_money()
         self._describe_exchanges()
         self._describe_limits()
+        self._describe_privacy()
         self._describe_process()
 
     def _describe_operations(self) -> None:
@@ -141,6 +142,15 @@ class Families:
             "llm_gateway_decisions_without_store_total", "Decisions while the store was away.", ("policy",)
         )
         self.settlements_lost = self._counter("llm_gateway_settlements_lost_total", "Never told to the store.", ())
+
+    def _describe_privacy(self) -> None:
+        self.redactions = self._counter(
+            "llm_gateway_redactions_total", "Values found in requests.", ("entity", "action", "mode", "policy", "team")
+        )
+        self.verdicts = self._counter(
+            "llm_gateway_guardrail_verdicts_total", "Findings of guardrails.", ("rule", "action", "mode", "phase")
+        )
+        self.restored = self._counter("llm_gateway_restored_total", "Placeholders in answers.", ("outcome",))
 
     def _describe_process(self) -> None:
         self.open_exchanges = self._gauge("llm_gateway_open_exchanges", "Exchanges under way.", "livesum")

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from extproc.genai.usage import TokenUsage
 from extproc.telemetry.families import Families, error_label, status_label
-from extproc.telemetry.record import DataPath, ExchangeRecord
+from extproc.telemetry.record import DataPath, ExchangeRecord, Redactions
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of what `exposition` returns."""
@@ -117,6 +117,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._families = Families(registry)
+        self._families.store_available.set(1)  # until it is known to be away
         self._series = lru_cache(_MOST_SERIES)(self._make_series)
         self._overhead = _Children(self._make_overhead)
 
@@ -223,6 +224,20 @@ class Metrics:
             _observe_operation(series, record)
         if record.usage is not None:
             _count_usage(series, record.usage, record.cost)
+        if record.redactions is not None:
+            self._count_redactions(record.redactions, record.team)
+        for one in record.verdicts:
+            labels = (one.rule, one.action, one.mode, one.phase)
+            self._families.verdicts.labels(*map(_printable, labels)).inc(one.count)
+
+    def _count_redactions(self, redactions: Redactions, team: str) -> None:
+        for one in redactions.counts:
+            labels = (one.entity, one.action, redactions.mode, redactions.policy, team)
+            self._families.redactions.labels(*map(_printable, labels)).inc(one.count)
+        for outcome in ("restored", "unknown", "unrestored"):
+            count = getattr(redactions, outcome)
+            if count:
+                self._families.restored.labels(outcome).inc(count)
 
 
 def exposition(multiproc_dir: Path | None, own: CollectorRegistry) -> bytes:
