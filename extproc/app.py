@@ -23,6 +23,7 @@ from extproc.admin.registrar import Office
 from extproc.clients.sources import fetched_credentials, require_package, source_of
 from extproc.clients.tokens import Surroundings, TokenKeeper
 from extproc.config.guardrails import Guardrails
+from extproc.config.mistakes import nearest
 from extproc.config.model import Gateway, MemoryOptions, StoreOptions
 from extproc.config.privacy import Privacy
 from extproc.config.redacted import redacted_view
@@ -46,7 +47,7 @@ from extproc.server.admin_proxy import AdminProxy
 from extproc.server.current import Current
 from extproc.server.door import Door
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
-from extproc.server.upkeep import Upkeep
+from extproc.server.upkeep import Closing, Upkeep
 from extproc.server.watch import watch
 from extproc.store.base import Store
 from extproc.store.memory import MemoryStore
@@ -57,6 +58,7 @@ from extproc.telemetry.record import ExchangeRecord
 if TYPE_CHECKING:
     from extproc.clients.judge import Connections
     from extproc.policy.detectors import DetectorStock
+    from extproc.policy.dry_run import DryRun
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -71,6 +73,17 @@ class Recorders:
     def record(self, record: ExchangeRecord) -> None:
         self._metrics.record(record)
         audit(record)
+
+
+class Endings:
+    """What is to be closed when a worker ends, in order."""
+
+    def __init__(self, *closing: Closing) -> None:
+        self._closing = closing
+
+    async def close(self) -> None:
+        for one in self._closing:
+            await one.close()
 
 
 class SystemClock:
@@ -99,7 +112,7 @@ class ServeOptions:
 
 
 class Screener:
-    """Makes what privacy policies and guardrails need. One of a worker: detectors that the last document had are kept."""
+    """Makes what privacy policies and guardrails need. One of a worker: it keeps what the next document may need."""
 
     def __init__(self) -> None:
         self._detectors: DetectorStock | None = None
@@ -136,6 +149,11 @@ class Screener:
             raise ConfigError(str(error), path="guardrails") from None
         return GuardsOfDocument(guardrails, sets, self._offload)
 
+    async def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._connections is not None:
+            await self._connections.close()
+
     def _offload(self, work: Callable[[], _T]) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -163,6 +181,23 @@ def compile_snapshot(
     return Snapshot(gateway, prices, tokens, records, screens(gateway) if screens is not None else None)
 
 
+def build_dry_run(gateway: Gateway, policy: str | None) -> "DryRun":
+    """Raises ConfigError for a policy that there is not, and where there is nothing to try."""
+    from extproc.policy.dry_run import DryRun
+    from extproc.policy.guardrail_sets import local_rules
+
+    privacy, section = gateway.privacy, gateway.guardrails
+    policies = {one.name: one for one in privacy.policies} if privacy is not None else {}
+    if policy is not None and policy not in policies:
+        hint = nearest(policy, policies)
+        raise ConfigError(f"there is no privacy policy {policy!r}", path="privacy.policies", hint=hint)
+    if policy is None and section is None:
+        raise ConfigError("there are no guardrails to try, and no policy was named", path="guardrails")
+    redactor = Screener().screens(gateway).redactor if policy is not None else None
+    chosen = policies[policy] if policy is not None else None
+    return DryRun(redactor, chosen, local_rules(section) if section is not None else None)
+
+
 def build_worker(
     config: Path | None, last_good: Path | None, socket: Path, status_fd: int, grace_seconds: float
 ) -> Any:
@@ -176,7 +211,8 @@ def build_worker(
     surroundings = Surroundings(time.time, asyncio.sleep, random.random)
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
     records = Records()
-    compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=Screener().screens)
+    screener = Screener()
+    compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=screener.screens)
     current = Current(source.read, compile_, read_last_good)
     tokenizers = Tokenizers()
     asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
@@ -187,7 +223,7 @@ def build_worker(
     office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time)
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
-    upkeep = Upkeep(governor, replica, store)
+    upkeep = Upkeep(governor, replica, Endings(store, screener))
     door = Door(socket, partial(_admin_api, office))
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 

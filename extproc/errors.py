@@ -115,7 +115,7 @@ class RequestTooLarge(GatewayError):
 
 
 class ContentFiltered(InvalidRequest):
-    """A guardrail or a privacy policy refuses what the request holds: 400. The message names the rule, never the text."""
+    """A guardrail or a privacy policy refuses what a request holds: 400. The message names the rule, never the text."""
 
     code = "content_filter"
 

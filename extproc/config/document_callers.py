@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from extproc.config.document import Label, Models, Name, SecretSource, Section
+from extproc.config.model import ForeignKeys
 
 _PLACEHOLDER = r"\{[A-Za-z0-9_][A-Za-z0-9_.:/@-]{0,127}\}"
 
@@ -159,6 +160,7 @@ class IdentityEntry(Section, frozen=True):
     """Who a caller without a key is, by a verified token or a client certificate; the first that matches counts.
 
     `user`, `team` and `tags` may have placeholders: `{claim}` of a token, `{1}` for the first `*` of a SPIFFE id.
+    `foreign_keys: ignore` lets a caller in who also presents a key that is not the gateway's.
     """
 
     exactly_one = ("jwt", "spiffe")
@@ -171,6 +173,7 @@ class IdentityEntry(Section, frozen=True):
     tags: tuple[Template, ...] = ()
     models: Models = ("*",)
     endpoints: Endpoints = ("*",)
+    foreign_keys: ForeignKeys = ForeignKeys.REFUSE
 
 
 class AdminSection(Section, frozen=True):

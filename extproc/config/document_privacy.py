@@ -6,7 +6,7 @@ from msgspec import Meta, field
 
 from extproc.config.document import Label, Models, Name, SecretSource, Section
 from extproc.config.limits import Mode
-from extproc.config.privacy import Encoding, EntityAction, Unreadable
+from extproc.config.privacy import Encoding, EntityAction, SecretRules, Unreadable
 
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "BR", "SE")
 
@@ -100,3 +100,4 @@ class PrivacySection(Section, frozen=True):
     patterns: Patterns = ()
     words: WordLists = ()
     max_characters: MostCharacters = 8 << 20
+    secret_rules: SecretRules = SecretRules.BUILT_IN

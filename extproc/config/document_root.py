@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from extproc.config.document import BackendEntry, ModelEntry, Name, Section
 from extproc.config.document_callers import AdminSection, IdentityEntry, KeysSection, OrganisationEntry, TeamEntry
+from extproc.config.document_guardrails import GuardrailsSection
 from extproc.config.document_limits import AccountingSection, Budgets, LimitsSection
 from extproc.config.document_privacy import PrivacySection
 from extproc.config.document_store import StoreSection
@@ -32,3 +33,4 @@ class GatewayDocument(Section, frozen=True):
     accounting: AccountingSection = AccountingSection()
     admin: AdminSection = AdminSection()
     privacy: PrivacySection | None = None
+    guardrails: GuardrailsSection | None = None

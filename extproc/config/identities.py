@@ -29,6 +29,7 @@ def build_identity(entry: IdentityEntry, path: str, teams: Named, served: Served
         tags=entry.tags,
         models=entry.models,
         endpoints=entry.endpoints,
+        foreign_keys=entry.foreign_keys,
     )
 
 

@@ -18,10 +18,13 @@ from extproc.config.chains import BackendNames, build_model
 from extproc.config.credentials import SecretReader
 from extproc.config.document import BackendEntry, ModelEntry
 from extproc.config.document_callers import AdminSection, IdentityEntry, KeyEntry, OrganisationEntry, TeamEntry
+from extproc.config.document_guardrails import GuardrailEntry, GuardrailsSection
 from extproc.config.document_limits import AccountingSection, BudgetEntry, LimitEntry, LimitsSection, PriceEntry
 from extproc.config.document_privacy import PrivacyPolicyEntry, PrivacySection
 from extproc.config.document_root import GatewayDocument
 from extproc.config.document_store import StoreSection
+from extproc.config.guardrail_rules import GuardrailsBuilder
+from extproc.config.guardrails import Guardrails
 from extproc.config.identities import build_identity
 from extproc.config.limit_rules import RuleBuilder
 from extproc.config.limits import AnyRule, Organisation, Scope, Team
@@ -100,6 +103,7 @@ class _Builder:
             quantum_tokens=accounting.quantum_tokens,
             admin_tokens=self._admin_tokens(),
             privacy=self._privacy(),
+            guardrails=self._guardrails(),
             version=version,
         )
 
@@ -172,6 +176,14 @@ class _Builder:
             return None
         keys = self._subjects()[Scope.KEY]
         return PrivacyBuilder(section, self._team_names, keys, self._served, self._mistakes).build(self._secrets)
+
+    def _guardrails(self) -> Guardrails | None:
+        section = self._parts.optional("guardrails", GuardrailsSection)
+        self._distinct("guardrails.rules", GuardrailEntry)
+        if section is None:
+            return None
+        keys = self._subjects()[Scope.KEY]
+        return GuardrailsBuilder(section, self._team_names, keys, self._served, self._mistakes).build(self._secrets)
 
     def _subjects(self) -> dict[Scope, Named]:
         """Of scopes whose subjects are all known. An identity may be the subject of a rule as a key may."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from extproc.config.guardrails import Guardrails
 from extproc.config.limits import AnyRule, Organisation, Team
 from extproc.config.privacy import Privacy
+from extproc.config.secret import Secret as Secret  # the document's other values are here
 from extproc.genai.money import Rates
 
 WILDCARD = "*"
@@ -43,29 +45,6 @@ class UsageExtraction(StrEnum):
 
     FRAMES = "frames"  # we look at every frame: works on every Envoy
     NATIVE = "native"  # Envoy's ai_protocol_manager: one message at the end of the stream
-
-
-class Secret:
-    """A credential that hides itself: `reveal()` is the only way to its value."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +261,13 @@ class Claim:
     value: str
 
 
+class ForeignKeys(StrEnum):
+    """What becomes of a caller with an identity who presents a key that is not ours: a personal one, say."""
+
+    REFUSE = "refuse"
+    IGNORE = "ignore"  # the caller is who the identity says; the key goes nowhere
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityRule:
     """Who a caller without a key is: the first rule that matches says.
@@ -300,6 +286,7 @@ class IdentityRule:
     tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ("*",)
     endpoints: tuple[str, ...] = ("*",)
+    foreign_keys: ForeignKeys = ForeignKeys.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,4 +359,5 @@ class Gateway:
     quantum_tokens: int = 256  # by how much the reservation of a stream grows
     admin_tokens: tuple[Secret, ...] = ()
     privacy: Privacy | None = None
+    guardrails: Guardrails | None = None
     version: str = field(default="", compare=False)  # first 12 hex digits of the document's SHA-256

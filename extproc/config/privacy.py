@@ -31,6 +31,13 @@ class Unreadable(StrEnum):
     ALLOW = "allow"
 
 
+class SecretRules(StrEnum):
+    """Whose rules say what a secret is."""
+
+    BUILT_IN = "built-in"
+    KINGFISHER = "kingfisher"  # and those of that package, for some hundred providers
+
+
 @dataclass(frozen=True, slots=True)
 class EntityPattern:
     """What `regex` (RE2) matches is a `name`; with `context`, only near one of these words."""
@@ -90,3 +97,4 @@ class Privacy:
     patterns: tuple[EntityPattern, ...] = ()
     words: tuple[EntityWords, ...] = ()
     max_characters: int = 8 << 20
+    secret_rules: SecretRules = SecretRules.BUILT_IN

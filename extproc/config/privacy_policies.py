@@ -51,6 +51,7 @@ class PrivacyBuilder:
             patterns=tuple(self._pattern(entry, at) for entry, at in _placed(section.patterns, "patterns")),
             words=tuple(self._words(entry, at) for entry, at in _placed(section.words, "words")),
             max_characters=section.max_characters,
+            secret_rules=section.secret_rules,
         )
 
     def _pattern(self, entry: PatternEntry, path: str) -> EntityPattern:

@@ -14,6 +14,7 @@ def privacy_view(privacy: Privacy) -> dict[str, Any]:
         "policies": [_policy(policy) for policy in privacy.policies],
         "apply": [_rule(rule) for rule in privacy.rules],
         "max_characters": privacy.max_characters,
+        "secret_rules": privacy.secret_rules.value,
     }
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from extproc.config.document import AwsEntry, CredentialEntry, EntraEntry, GcpEntry, SecretSource, Section
 from extproc.config.document_callers import IdentityEntry, KeyEntry
+from extproc.config.document_guardrails import GuardrailEntry, SizeEntry
 from extproc.config.document_limits import BudgetEntry, LimitEntry, WindowEntry
 from extproc.config.document_root import GatewayDocument
 from extproc.config.document_store import RedisEntry
@@ -24,6 +25,8 @@ _WITH_A_CHOICE: tuple[type[Section], ...] = (
     BudgetEntry,
     WindowEntry,
     RedisEntry,
+    GuardrailEntry,
+    SizeEntry,
 )
 
 

@@ -1,7 +1,10 @@
 """The request side of an exchange: who calls, what for, and which providers will be tried."""
 
+from dataclasses import replace
+
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
+from extproc.config.model import ForeignKeys
 from extproc.errors import (
     CredentialUnavailable,
     InternalError,
@@ -9,6 +12,7 @@ from extproc.errors import (
     NotFound,
     PermissionDenied,
     RequestTooLarge,
+    Unauthenticated,
     Unsupported,
 )
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
@@ -16,6 +20,7 @@ from extproc.exchange.events import Headers, RequestBody, RequestHeaders
 from extproc.pipeline.attempt import can_express, prepare
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
+from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Leg, Snapshot, attempts
 from extproc.pipeline.spending import Spending, priced
 from extproc.policy.authenticate import presented_key
@@ -39,11 +44,14 @@ class Admission:
     After an `Upstream` action, `legs` are the attempts in order, and `progress` holds principal, call and first leg.
     """
 
-    def __init__(self, snapshot: Snapshot, progress: Progress, spending: Spending, exchange_id: str) -> None:
+    def __init__(
+        self, snapshot: Snapshot, progress: Progress, spending: Spending, screening: Screening, exchange_id: str
+    ) -> None:
         self.legs: tuple[Leg, ...] = ()
         self._snapshot = snapshot
         self._progress = progress
         self._spending = spending
+        self._screening = screening
         self._exchange_id = exchange_id
         self._endpoint: Endpoint | None = None
         self._path = ""
@@ -85,14 +93,16 @@ class Admission:
         return await self._route(read_call(endpoint, self._path, self._headers, event.body, int(now)), now)
 
     def _identify(self, event: RequestHeaders, now: float) -> Principal:
-        """Who calls: by the key; without one, by what Envoy verified of the caller. Raises Unauthenticated."""
-        snapshot = self._snapshot
+        """Who calls: by the key; without one of ours, by what Envoy verified of the caller. Raises Unauthenticated."""
+        directory = self._snapshot.directory
         presented = presented_key(event.headers)
-        if not presented and (event.claims or event.spiffe_id):
-            identity = snapshot.identities.match(event.claims, event.spiffe_id)
-            if identity is not None:
-                return snapshot.directory.enrol(_principal(identity))
-        return snapshot.directory.find(presented, now)
+        try:
+            return directory.find(presented, now)
+        except Unauthenticated:
+            identity = self._snapshot.identities.match(event.claims, event.spiffe_id)
+            if identity is None or (presented and identity.rule.foreign_keys is ForeignKeys.REFUSE):
+                raise
+            return directory.enrol(_principal(identity))
 
     async def _without_body(self, endpoint: Endpoint, now: float) -> RequestAction:
         if endpoint.kind in _POSTED:
@@ -155,7 +165,12 @@ class Admission:
                 code="endpoint_without_price",
             )
         progress.intended = served[0].backend.name
+        sent = call
+        snapshot.screens.check(snapshot.gateway)
+        progress.call = call = await self._screening.request(call, caller, chain.label, name)
         action, progress.dropped, able = _able(call, served, now)
+        if action.body is None and call.body is not sent.body:
+            action = replace(action, body=call.body)
         progress.leg = able[0]
         self.legs = attempts(able)
         await self._spending.reserve(self._exchange_id, plan, call, able[0])

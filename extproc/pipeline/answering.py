@@ -3,12 +3,13 @@
 from functools import partial
 
 from extproc.apischema.endpoints import Kind
-from extproc.errors import GatewayError, InternalError, NoBackendAvailable, UpstreamError
+from extproc.errors import ContentFiltered, GatewayError, InternalError, NoBackendAvailable, UpstreamError
 from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
 from extproc.exchange.events import ResponseBody, ResponseHeaders
 from extproc.genai.money import format_dollars
 from extproc.pipeline import answer
 from extproc.pipeline.progress import Progress
+from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import DataPath
 from extproc.translator.base import Call, Outcome, Response, Translator
@@ -24,7 +25,14 @@ class Answering:
     """Chooses the data path by the response's headers, then lets the body through it."""
 
     def __init__(
-        self, call: Call, legs: tuple[Leg, ...], progress: Progress, headers: HeaderList, *, native_usage: bool
+        self,
+        call: Call,
+        legs: tuple[Leg, ...],
+        progress: Progress,
+        screening: Screening,
+        headers: HeaderList,
+        *,
+        native_usage: bool,
     ) -> None:
         """`headers` are added to every answer. `native_usage`: Envoy reads the usage of a successful response, and
         tells it at the end."""
@@ -34,6 +42,7 @@ class Answering:
         self._native_usage = native_usage
         self._legs = legs
         self._progress = progress
+        self._screening = screening
         self._response: Response | None = None
         self._mode = BodyMode.NONE
         self._begun = False  # whether the caller has some of the body
@@ -94,10 +103,10 @@ class Answering:
         try:
             out = response.feed(event.data) if event.data else event.data
             rest = response.finish() if last else b""
-        except UpstreamError as error:
-            return self._fail(error)
         except SSEError:
             return self._fail(UpstreamError("The provider sent an event that is too large."))
+        except GatewayError as error:  # the provider's answer cannot be read, or a guardrail refuses it
+            return self._fail(error)
         self.ended = last
         self._begun = self._begun or bool(out)
         if out is event.data and not rest:
@@ -110,15 +119,22 @@ class Answering:
         self._progress.error_type = error.code or error.type
         return Deliver(self._dialect.event(error))
 
+    def refused(self) -> None:
+        """A guardrail has ended the stream, and told the caller so."""
+        self.ended = True
+        self._progress.error_type = ContentFiltered.code or ContentFiltered.type
+
     def _receive(self, event: ResponseHeaders, translator: Translator) -> Receive:
         progress = self._progress
         progress.streamed = streamed = answer.is_event_stream(event.headers)
-        progress.data_path = DataPath.COUNT if translator.identity else DataPath.TRANSLATE
+        rewritten = self._screening.rewrites_answers
+        progress.data_path = _data_path(translator, rewritten=rewritten)
         remove: tuple[str, ...] = answer.NOT_FOR_CALLERS
-        encoded = self._open(event, translator.response(self._call, streamed=streamed))
+        response = translator.response(self._call, streamed=streamed)
+        encoded = self._open(event, self._screening.answer(response, self._call, streamed=streamed))
         if encoded:
             remove = (*remove, "content-encoding")
-        if encoded or streamed or not translator.identity:
+        if encoded or streamed or rewritten or not translator.identity:
             remove = (*remove, "content-length")
         headers = self._gateway_headers()
         if streamed:
@@ -132,7 +148,8 @@ class Answering:
         progress.status, progress.error_type = seen.status, "upstream_error"
         if event.end_of_stream:
             raise seen
-        self._open(event, answer.ErrorAnswer(partial(self._read_error, translator, leg, event.status), self._dialect))
+        read = partial(self._read_error, translator, leg, event.status)
+        self._open(event, self._screening.error(answer.ErrorAnswer(read, self._dialect), self._call))
         headers = (*self._gateway_headers(), ("content-type", "application/json"), *seen.headers.items())
         remove = (*answer.NOT_FOR_CALLERS, "content-length", "content-encoding")
         return Receive(self._mode, headers, remove, seen.status)
@@ -151,8 +168,8 @@ class Answering:
         self._response = response if decoder is None else answer.Decoded(response, decoder)
         return decoder is not None
 
-    def _fail(self, error: UpstreamError) -> Deliver:
-        """The body cannot be understood any further: say so as the caller's dialect can."""
+    def _fail(self, error: GatewayError) -> Deliver:
+        """The body cannot go on: say so as the caller's dialect can."""
         self.ended = True
         progress = self._progress
         progress.error_type = error.code or error.type
@@ -181,6 +198,12 @@ class Answering:
         if progress.dropped:
             headers = (*headers, ("x-gateway-dropped-params", answer.header_list(progress.dropped)))
         return headers
+
+
+def _data_path(translator: Translator, *, rewritten: bool) -> DataPath:
+    if rewritten:
+        return DataPath.TRANSFORM
+    return DataPath.COUNT if translator.identity else DataPath.TRANSLATE
 
 
 def cost_header(progress: Progress) -> HeaderList:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from extproc.apischema.endpoints import Kind
-from extproc.errors import GatewayError, InternalError
+from extproc.errors import ContentFiltered, GatewayError, InternalError
 from extproc.exchange.actions import Cut, Deliver, Metadata, Receive, RequestAction, Respond, Upstream
 from extproc.exchange.events import (
     Attempt,
@@ -25,6 +25,7 @@ from extproc.pipeline.admission import Admission
 from extproc.pipeline.answering import Answering, cost_header
 from extproc.pipeline.attempt import prepare
 from extproc.pipeline.progress import Progress
+from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Snapshot
 from extproc.pipeline.spending import Spending, Treasury
 
@@ -56,7 +57,8 @@ class Exchange:
         self._progress = Progress(started=processor.clock.monotonic())
         self._counter = processor.treasury.counter
         self._spending = Spending(processor.treasury, snapshot.terms())
-        self._admission = Admission(snapshot, self._progress, self._spending, exchange_id)
+        self._screening = Screening(snapshot.screens)
+        self._admission = Admission(snapshot, self._progress, self._spending, self._screening, exchange_id)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
         self._settled = False
@@ -76,6 +78,12 @@ class Exchange:
     def attempt(self, event: Attempt) -> Upstream:
         """The request for a later attempt. Its body is always given: Envoy still holds an earlier attempt's."""
         return self._timed("attempt", lambda: self._retry(event))
+
+    async def judged(self, event: ResponseHeaders) -> None:
+        """Waits for what services say of the request, before any of its answer goes. To be called before
+        `response_headers`. Raises a GatewayError."""
+        if self._refusal is None and self._answering is not None and event.status < 400:
+            await self._screening.judged()
 
     def response_headers(self, event: ResponseHeaders) -> Receive:
         if self._refusal is not None:
@@ -106,6 +114,7 @@ class Exchange:
         self._refusal = error
         progress = self._progress
         progress.status, progress.error_type = error.status, error.code or error.type
+        self._tell_findings()
         return replace(answer.respond(error, progress.dialect), metadata=progress.final_metadata())
 
     def close(self) -> None:
@@ -117,6 +126,8 @@ class Exchange:
         if self._answering is not None and not self._answering.ended and not progress.error_type:
             progress.error_type = self._how_it_broke(self._answering)
         self._settle()
+        self._screening.close()
+        self._tell_findings()
         self._processor.recorder.record(progress.record(self._clock.monotonic()))
 
     @staticmethod
@@ -148,10 +159,10 @@ class Exchange:
             return action
         legs = self._admission.legs
         progress.attempts = 1
-        watched = self._spending.watches_output
+        watched = self._spending.watches_output or self._screening.rewrites_answers
         native = not watched and self._snapshot.reads_usage_natively(progress.call, legs)
-        headers = self._spending.headers()
-        self._answering = Answering(progress.call, legs, progress, headers, native_usage=native)
+        headers = (*self._spending.headers(), *self._screening.headers())
+        self._answering = Answering(progress.call, legs, progress, self._screening, headers, native_usage=native)
         return replace(
             action,
             clusters=tuple(leg.backend.cluster for leg in legs),
@@ -186,6 +197,9 @@ class Exchange:
             if progress.first_chunk is None:
                 progress.first_chunk = now
         action = answering.body(event)
+        if self._screening.has_refused and not answering.ended:
+            self._cut_short = True
+            answering.refused()
         if progress.streamed and not answering.ended and (error := await self._cover(answering)) is not None:
             self._cut_short = True
             action = answering.cut(error)
@@ -205,7 +219,17 @@ class Exchange:
 
     def _finish(self) -> Metadata:
         self._settle()
+        self._tell_findings()
         return self._progress.final_metadata()
+
+    def _answer_refused(self) -> bool:
+        """Whether a guardrail refused what a provider produced, and is to be paid for."""
+        answered = self._answering is not None and self._answering.outcome is not None
+        return answered and self._progress.error_type == ContentFiltered.code
+
+    def _tell_findings(self) -> None:
+        self._progress.redactions = self._screening.record()
+        self._progress.verdicts = self._screening.verdicts()
 
     def _settle(self) -> None:
         if self._settled:
@@ -219,7 +243,7 @@ class Exchange:
         progress = self._progress
         outcome = self._answering.outcome if self._answering is not None else None
         leg, call = progress.leg, progress.call
-        if leg is None or call is None or not 200 <= progress.status < 300:
+        if leg is None or call is None or not (200 <= progress.status < 300 or self._answer_refused()):
             return
         if outcome is not None:
             progress.chunks = outcome.chunks

@@ -7,7 +7,7 @@ from extproc.exchange.actions import Metadata
 from extproc.genai.usage import TokenUsage
 from extproc.pipeline.snapshot import Leg
 from extproc.policy.principal import Principal
-from extproc.telemetry.record import DataPath, ExchangeRecord
+from extproc.telemetry.record import DataPath, ExchangeRecord, Redactions, VerdictCount
 from extproc.translator.base import Call
 
 
@@ -40,6 +40,8 @@ class Progress:
     finish_reasons: tuple[str, ...] = ()
     usage: TokenUsage | None = None
     cost: int | None = None
+    redactions: Redactions | None = None
+    verdicts: tuple[VerdictCount, ...] = ()
     overhead: dict[str, float] = field(default_factory=dict)
 
     def spend(self, stage: str, seconds: float) -> None:
@@ -73,6 +75,8 @@ class Progress:
             values["cached_tokens"] = self.usage.cache_read_input_tokens
         if self.cost is not None:
             values["cost_nano_usd"] = self.cost
+        if self.redactions is not None:
+            values["redactions"] = self.redactions.changed
         if self.error_type:
             values["error_type"] = self.error_type
         return values
@@ -100,6 +104,8 @@ class Progress:
             time_to_first_chunk=self._since_start(self.first_chunk),
             time_per_output_chunk=self._gap(),
             overhead=tuple(self.overhead.items()),
+            redactions=self.redactions,
+            verdicts=self.verdicts,
         )
 
     def _since_start(self, moment: float | None) -> float | None:

@@ -5,14 +5,19 @@ third of a second and 25 MB.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from extproc.config.entities import SECRETS
 from extproc.config.model import WILDCARD
-from extproc.config.privacy import Encoding, Privacy, PrivacyPolicy
+from extproc.config.privacy import Encoding, Privacy, PrivacyPolicy, SecretRules
 from extproc.privacy.apply import Find
+from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.custom import AllowList, CustomPattern, WordList
 from extproc.privacy.detect.detector import Detector, DetectorOptions
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.identifiers import IDENTIFIERS
+from extproc.privacy.detect.recogniser import Recogniser
+from extproc.privacy.detect.span import Span
 from extproc.privacy.surrogate import Surrogates
 
 _META = frozenset("\\.+*?()|[]{}^$")
@@ -24,9 +29,10 @@ class TwoDetectors:
     Hyperscan's scratch space is for one thread at a time.
     """
 
-    def __init__(self, options: DetectorOptions) -> None:
+    def __init__(self, options: DetectorOptions, recognisers: tuple["OnlyNamed", ...]) -> None:
         self.options = options
-        self._detector = Detector(options)
+        self.recognisers = recognisers
+        self._detector = Detector(options, recognisers)
         self._apart: Detector | None = None
 
     def search(self) -> Find:
@@ -34,7 +40,7 @@ class TwoDetectors:
 
     def search_apart(self) -> Find:
         if self._apart is None:
-            self._apart = Detector(self.options)
+            self._apart = Detector(self.options, self.recognisers)
         return self._apart.scan().find
 
 
@@ -43,18 +49,52 @@ class DetectorStock:
 
     def __init__(self) -> None:
         self._made: list[TwoDetectors] = []
+        self._kingfisher: Recogniser | None = None
 
     def of(self, privacy: Privacy) -> Mapping[str, TwoDetectors]:
-        found = {policy.name: self._one(options(privacy, policy)) for policy in privacy.policies}
+        """Raises ValueError for what no detector can be made of."""
+        found = {
+            policy.name: self._one(options(privacy, policy), self._recognisers(privacy, policy))
+            for policy in privacy.policies
+        }
         self._made = list(found.values())
         return found
 
-    def _one(self, wanted: DetectorOptions) -> TwoDetectors:
-        made = next((one for one in self._made if one.options == wanted), None)
+    def _one(self, wanted: DetectorOptions, recognisers: tuple["OnlyNamed", ...]) -> TwoDetectors:
+        fit = (one for one in self._made if one.options == wanted and one.recognisers == recognisers)
+        made = next(fit, None)
         if made is None:
-            made = TwoDetectors(wanted)
+            made = TwoDetectors(wanted, recognisers)
             self._made.append(made)
         return made
+
+    def _recognisers(self, privacy: Privacy, policy: PrivacyPolicy) -> tuple["OnlyNamed", ...]:
+        secrets = frozenset(entity for entity, _ in policy.entities if entity in SECRETS)
+        if privacy.secret_rules is not SecretRules.KINGFISHER or not secrets:
+            return ()
+        if self._kingfisher is None:
+            self._kingfisher = _kingfisher()
+        return (OnlyNamed(self._kingfisher, secrets),)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyNamed:
+    """A recogniser, of whose findings only some entities count."""
+
+    recogniser: Recogniser
+    entities: frozenset[str]
+
+    def find(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        return (span for span in self.recogniser.find(text, allowance) if span.entity in self.entities)
+
+
+def _kingfisher() -> Recogniser:
+    """Its rules take seconds to compile, and are the same for all detectors and threads."""
+    try:
+        from extproc.privacy.detect.kingfisher import Kingfisher
+    except ModuleNotFoundError:
+        raise ValueError("secret_rules: kingfisher needs the package kingfisher-secret-scanner") from None
+    return Kingfisher()
 
 
 def surrogates() -> Surrogates:

@@ -4,13 +4,14 @@ One of a worker. It decides nothing about who a caller is or what a request cost
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from extproc.config.limits import EACH, BudgetRule, Raise, Scope
+from extproc.config.limits import EACH, BudgetRule, Raise, RateLimit, Scope
 from extproc.config.limits import StoreAway as WhenAway
 from extproc.errors import GatewayError, StoreUnavailable
 from extproc.genai.prices import ModelPrice
@@ -73,6 +74,7 @@ class Governor:
         self._ledger = ledger
         self._new_local = new_local
         self._local = new_local()
+        self._apart: set[str] = set()  # leases held in it, whose end the store has not been told
         self._events = events
         self._now = now
         self._ttl_ms = int(ttl_seconds * 1000)
@@ -121,7 +123,8 @@ class Governor:
         if self._leases.pop(lease.id, None) is not None:
             if lease.local:
                 self._spawn(self._settle_locally(lease.id, lease.charges(usage, cost, local=True)))
-            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.charges(usage, cost))))
+            lease.ending = lease.charges(usage, cost)
+            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.ending)))
 
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         """How accounts stand. Raises StoreUnavailable."""
@@ -203,7 +206,9 @@ class Governor:
             self._give_back(lease.id, uncertain)
             raise
         verdict = await self._local.reserve(lease.id, self._ttl_ms, own)
-        if not verdict.admitted:
+        if verdict.admitted:
+            self._apart.add(lease.id)
+        else:
             self._give_back(lease.id, uncertain)
         return own, verdict
 
@@ -224,6 +229,7 @@ class Governor:
     def _move_here(self, lease: Lease, output_tokens: int) -> tuple[Stretch, ...]:
         """The store went away under a stream: what it needs beyond what it holds comes out of this process's share."""
         lease.local = True
+        self._apart.add(lease.id)
         self._events.decided_without_store(WhenAway.LOCAL.value)
         for part in lease.parts:
             part.share = _own_account(part.entry, part.account)
@@ -236,6 +242,10 @@ class Governor:
         except StoreAway:
             self._put_aside(what)
             return
+        except asyncio.CancelledError:  # the worker ends: what was said is said once more before it does
+            self._put_aside(what)
+            raise
+        self._rejoined(what.lease)
         if positions is not None and what.parts:
             self._report(what, positions)
 
@@ -244,20 +254,25 @@ class Governor:
 
     def _put_aside(self, what: _Unsettled) -> None:
         if len(self._unsettled) >= _MOST_UNSETTLED:
-            self._unsettled.popleft()
+            self._rejoined(self._unsettled.popleft().lease)
             self._events.settlement_lost()
         self._unsettled.append(what)
 
     async def _settle_again(self) -> None:
-        """Settles batch by batch for as long as the store answers; then this process's own share begins anew."""
+        """Settles batch by batch for as long as the store answers."""
         while self._unsettled:
             batch = [self._unsettled.popleft() for _ in range(min(_AT_ONCE, len(self._unsettled)))]
             left = len(self._unsettled)
             await asyncio.gather(*(self._settle(each) for each in batch))
             if len(self._unsettled) > left:
                 return
-        if not any(lease.local for lease in self._leases.values()):
-            self._local = self._new_local()
+
+    def _rejoined(self, lease: str) -> None:
+        """The store knows the lease's end. Once it knows that of all, this process's own share is whole again."""
+        if lease in self._apart:
+            self._apart.discard(lease)
+            if not self._apart:
+                self._local = self._new_local()
 
     async def _keep_alive(self) -> None:
         leases = [lease for lease in self._leases.values() if not lease.local and lease.stretches(0)]
@@ -265,23 +280,22 @@ class Governor:
             await asyncio.gather(*(self._touch(lease) for lease in leases[begin : begin + _AT_ONCE]))
 
     async def _touch(self, lease: Lease) -> None:
-        try:
+        with contextlib.suppress(StoreAway):  # the next beat, or the settlement, puts it right
             await self._ledger.extend(lease.id, self._ttl_ms, lease.stretches(0))
-        except StoreAway:
-            pass  # the next beat, or the settlement, puts it right
-        if lease.id not in self._leases:  # settled meanwhile: a lease that came back to life is ended again
-            self._give_back(lease.id, [part.account for part in lease.parts])
+        if lease.ending:  # settled meanwhile: a lease that came back to life is ended again, as it was
+            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.ending)))
 
     def _refusal(
         self, terms: Terms, entries: Sequence[Entry], holds: Sequence[Hold], positions: Sequence[Position]
     ) -> GatewayError:
-        """Of several refusals the one that lasts longest: a budget's, then the limit with the longest wait."""
+        """Of several refusals the one that lasts longest: a budget's, then a limit that the request never fits, then
+        the one with the longest wait."""
         refused = [
             (entry, each, position)
             for entry, each, position in zip(entries, holds, positions, strict=True)
             if entry.enforced and position.refused
         ]
-        entry, each, position = max(refused, key=lambda it: (isinstance(it[0].rule, BudgetRule), it[2].wait_ms))
+        entry, each, position = max(refused, key=lambda it: (_lasts(it[0], it[1]), it[2].wait_ms))
         resets_at = terms.planner.resets_at(entry, self._now())
         return refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
 
@@ -308,6 +322,13 @@ class Governor:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _lasts(entry: Entry, each: Hold) -> int:
+    """Whether waiting helps against a refusal: more is worse."""
+    if isinstance(entry.rule, BudgetRule):
+        return 2
+    return int(isinstance(entry.rule, RateLimit) and each.need > entry.rule.burst)
 
 
 def _is_named(entry: Entry) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from extproc.config.limits import BudgetRule
+from extproc.config.limits import BudgetRule, StoreAway
 from extproc.genai.usage import TokenUsage
 from extproc.policy.demand import Demand, used
 from extproc.policy.plan import Entry, Plan
@@ -26,16 +26,23 @@ class Part:
     def is_budget(self) -> bool:
         return isinstance(self.entry.rule, BudgetRule)
 
+    @property
+    def refuses(self) -> bool:
+        """Whether more of it can be refused: never where the rule allows what it cannot check, and cannot check now."""
+        return self.entry.enforced and (self.share is None or self.entry.rule.store_away is StoreAway.LOCAL)
+
 
 @dataclass(slots=True)
 class Lease:
-    """`id` is unguessable. `local`: the store was away, and what is held is held in this process alone."""
+    """`id` is unguessable. `local`: the store was away, and what is held is held in this process alone. `ending` is
+    what the store is told at its end, empty until then."""
 
     id: str
     plan: Plan
     demand: Demand
     parts: list[Part] = field(default_factory=list)
     local: bool = False
+    ending: tuple[Charge, ...] = ()
 
     @property
     def covered(self) -> int | None:
@@ -50,7 +57,7 @@ class Lease:
     def stretches(self, output_tokens: int) -> tuple[Stretch, ...]:
         """What makes the lease cover so many output tokens; 0 keeps it as it is."""
         return tuple(
-            Stretch(account, part.held, self._more(part, output_tokens), part.entry.enforced)
+            Stretch(account, part.held, self._more(part, output_tokens), part.refuses)
             for part in self.parts
             if isinstance(account := part.share or part.account, Budget)
         )

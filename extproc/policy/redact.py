@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 from extproc.config.limits import Mode
 from extproc.config.model import WILDCARD
-from extproc.config.privacy import Privacy, PrivacyPolicy, PrivacyRule, Unreadable
-from extproc.errors import ContentFiltered, RequestTooLarge
+from extproc.config.privacy import Privacy, PrivacyPolicy, Unreadable
+from extproc.errors import ContentFiltered, InvalidRequest, RequestTooLarge
 from extproc.policy.principal import Principal
 from extproc.privacy.apply import Action, Find, Finding, Policy
 from extproc.privacy.detect.span import Span
@@ -46,6 +46,19 @@ class Offload(Protocol):
     """Does work in a thread, one piece after the other."""
 
     def __call__(self, work: Callable[[], _T], /) -> Awaitable[_T]: ...
+
+
+class Applicable(Protocol):
+    """An entry that says whose requests something is for."""
+
+    @property
+    def teams(self) -> tuple[str, ...]: ...
+
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+
+    @property
+    def models(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +94,24 @@ class Redactor:
 
     def policy(self, caller: Principal, model: str, name: str) -> PrivacyPolicy | None:
         """The policy for a caller and a model: `model` is the operator's name of it, `name` the caller's."""
-        rules = (rule for rule in self._privacy.rules if _is_for(rule, caller, model, name))
+        rules = (rule for rule in self._privacy.rules if is_for(rule, caller, model, name))
         rule = next(rules, None)
         return None if rule is None else self._policies[rule.policy]
 
     async def redact(self, policy: PrivacyPolicy, call: Call, caller: Principal) -> Redaction:
-        """The call without what the policy says. Raises ContentFiltered for a body that cannot be read,
-        RequestTooLarge for more text than is searched."""
+        """The call without what the policy says.
+
+        Raises ContentFiltered for a body that cannot be read, RequestTooLarge for more text than is searched; in
+        shadow mode nothing.
+        """
         if not is_readable(call):
             if policy.mode is Mode.ENFORCE and policy.unreadable is Unreadable.REFUSE:
                 raise ContentFiltered(f"The privacy policy {policy.name!r} lets nothing pass that it cannot read.")
             return Redaction(policy.name, policy.mode, {}, call)
         vault = Vault(self.tenant_key(caller), self._surrogates.make)
-        body = await self._redacted(policy, call.body, vault)
         if policy.mode is Mode.SHADOW:
-            return Redaction(policy.name, policy.mode, body.counts, call)
+            return Redaction(policy.name, policy.mode, await self._counted(policy, call.body, vault), call)
+        body = await self._redacted(policy, call.body, vault)
         tokens = Tokens(vault) if policy.restore and len(vault) else None
         return Redaction(policy.name, policy.mode, body.counts, _with_body(call, body.body), tokens)
 
@@ -105,6 +121,13 @@ class Redactor:
             return keyed(self._privacy.key, b"tenant", "organisation", caller.organisation)
         kind, tenant = ("team", caller.team) if caller.team else ("key", caller.id)
         return keyed(self._privacy.key, b"tenant", kind, tenant)
+
+    async def _counted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> Mapping[Finding, int]:
+        """What would be done; nothing is refused, whatever it is."""
+        try:
+            return (await self._redacted(policy, body, vault)).counts
+        except (InvalidRequest, RequestTooLarge):
+            return {}
 
     async def _redacted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> RedactedBody:
         actions, detectors = self._actions[policy.name], self._detectors[policy.name]
@@ -132,7 +155,8 @@ def is_readable(call: Call) -> bool:
     return not body or body.startswith(b"{")
 
 
-def _is_for(rule: PrivacyRule, caller: Principal, model: str, name: str) -> bool:
+def is_for(rule: Applicable, caller: Principal, model: str, name: str) -> bool:
+    """Whether it is for a caller and a model: `model` is the operator's name of the model, `name` the caller's."""
     if rule.teams and caller.team not in rule.teams:
         return False
     if rule.keys and not {caller.id, caller.alias} & set(rule.keys):

@@ -83,7 +83,9 @@ async def answer(exchange: Exchange, message: Request, *, retry: bool = False) -
         case "request_body":
             return _request(await exchange.request_body(RequestBody(message.request_body.body)), in_body=True)
         case "response_headers":
-            return _receive(exchange.response_headers(_response_headers(message)))
+            event = _response_headers(message)
+            await exchange.judged(event)
+            return _receive(exchange.response_headers(event))
         case "response_body":
             body = message.response_body
             return _deliver(await exchange.response_body(ResponseBody(body.body, body.end_of_stream)))

@@ -18,7 +18,10 @@ from extproc.errors import ConfigError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-ENVIRON = dict.fromkeys(("OPENAI_API_KEY", "REDIS_PASSWORD", "NOTEBOOK_KEY", "ADMIN_TOKEN"), "0123456789abcdef")
+ENVIRON = dict.fromkeys(
+    ("OPENAI_API_KEY", "REDIS_PASSWORD", "NOTEBOOK_KEY", "ADMIN_TOKEN", "WEBHOOK_SECRET"), "0123456789abcdef"
+)
+ENVIRON["PRIVACY_KEY"] = "5f" * 32
 
 
 def test_the_example_is_right() -> None:
@@ -50,6 +53,12 @@ def test_the_example_fits_the_schema() -> None:
         {"store": {"redis": {}}},
         {"accounting": {"budget_status": 200}},
         {"admin": {"tokens": ["plain"]}},
+        {"guardrails": {"rules": [{"name": "a"}]}},
+        {"guardrails": {"rules": [{"name": "a", "secrets": {}, "tools": []}]}},
+        {"guardrails": {"rules": [{"name": "a", "size": {}}]}},
+        {"privacy": {"policies": []}},
+        {"privacy": {"key": {"env": "KEY"}, "policies": [{"name": "a", "entities": {"EMAIL_ADDRESS": "redact"}}]}},
+        {"privacy": {"key": {"env": "KEY"}, "policies": [{"name": "a", "entities": {"e-mail": "mask"}}]}},
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(wrong: dict[str, Any]) -> None:

@@ -140,6 +140,8 @@ accounting: {{prices: [{{provider: openai, model: x, input: "2.50", output: 10}}
             "quantum_tokens": 256,
         },
         "admin": {"tokens": []},
+        "privacy": None,
+        "guardrails": None,
     }
 
 

@@ -10,6 +10,7 @@ from extproc.config.keys import digest
 from extproc.config.model import Backend, Gateway, Key, Model, Schema, Secret, Target
 from extproc.genai.prices import PriceBook
 from extproc.pipeline.processor import Exchange, Processor
+from extproc.pipeline.screening import Screens
 from extproc.pipeline.snapshot import Snapshot
 from extproc.pipeline.spending import Treasury
 from extproc.policy.estimate import Estimator
@@ -121,7 +122,7 @@ def records() -> Records:
 def begin(clock: FakeClock, records: Records) -> Callable[..., Exchange]:
     processor = Processor(worker="/run/w0.sock", clock=clock, treasury=treasury(clock), recorder=records)
 
-    def start(gateway: Gateway = GATEWAY) -> Exchange:
-        return processor.begin(Snapshot(gateway, PriceBook()), "exchange-1")
+    def start(gateway: Gateway = GATEWAY, screens: Screens | None = None) -> Exchange:
+        return processor.begin(Snapshot(gateway, PriceBook(), screens=screens), "exchange-1")
 
     return start

@@ -453,3 +453,109 @@ async def test_a_caller_who_leaves_while_the_store_is_asked_holds_nothing() -> N
         await admitting
     await office.governor.close(1.0)
     assert await office.stands() == [(0, 0, 1000)]
+
+
+async def test_a_rule_that_allows_does_not_end_streams_either() -> None:
+    office = Office(replace(TOKENS, store_away=StoreAway.ALLOW, amount=300))
+    lease = await office.admit(100, 100)
+    office.store.away = True
+    for produced in (101, 500, 5000):
+        assert await office.governor.extend(office.terms, lease, produced) is None
+    late = await office.admit(100, 100)
+    assert await office.governor.extend(office.terms, late, 5000) is None
+
+
+async def test_the_local_share_is_whole_again_once_the_store_was_told_everything() -> None:
+    office = Office(replace(TOKENS, store_away=StoreAway.LOCAL, local_share=20, amount=10_000))
+    for _ in range(3):
+        office.store.away = True
+        lease = await office.admit(1000, 1000)
+        with pytest.raises(BudgetExceeded):
+            await office.admit(1, 1)
+        office.store.away = False
+        await office.settle(lease, TokenUsage(input_tokens=1000, output_tokens=1000))
+    assert await office.stands() == [(6000, 0, 4000)]
+
+
+async def test_the_local_share_is_not_renewed_while_the_store_waits_to_be_told() -> None:
+    office = Office(replace(TOKENS, store_away=StoreAway.LOCAL, local_share=20, amount=10_000))
+    office.store.away = True
+    open_, done = await office.admit(500, 500), await office.admit(500, 500)
+    office.store.away = False
+    await office.settle(done, TokenUsage(input_tokens=500, output_tokens=500))
+    office.store.away = True
+    with pytest.raises(BudgetExceeded):
+        await office.admit(1, 1)
+    office.store.away = False
+    await office.settle(open_, None)
+    office.store.away = True
+    await office.admit(1000, 1000)
+
+
+async def test_what_the_worker_was_telling_the_store_when_it_ended_is_told_again() -> None:
+    office = Office(TOKENS, retry_seconds=0.001)
+    lease = await office.admit()
+    office.store.away = True
+    await office.settle(lease, TokenUsage(input_tokens=100, output_tokens=7))
+    asked = asyncio.Event()
+    settle = office.store.inner.settle
+
+    async def stuck(lease: str, charges: Sequence[base.Charge]) -> tuple[base.Position, ...] | None:
+        asked.set()
+        await asyncio.Event().wait()
+        return None
+
+    office.store.settle = stuck  # type: ignore[method-assign]
+    running = asyncio.create_task(office.governor.run())
+    await asked.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    office.store.settle = settle  # type: ignore[method-assign]
+    await office.governor.close(1.0)
+    assert await office.stands() == [(107, 0, 893)]
+
+
+async def test_a_lease_that_ends_while_it_is_kept_alive_is_charged_what_it_used() -> None:
+    office = Office(TOKENS)
+    office.governor = Governor(
+        office.store,
+        lambda: MemoryStore(office.clock),
+        office.heard,
+        office.clock,
+        ttl_seconds=0.003,
+        retry_seconds=0.001,
+    )
+    lease = await office.admit()
+    touched, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(lease: str, ttl_ms: int, parts: Sequence[base.Stretch]) -> base.Verdict:
+        touched.set()
+        await answer.wait()
+        return await Fragile.extend(office.store, lease, ttl_ms, parts)
+
+    office.store.extend = slow  # type: ignore[method-assign]
+    running = asyncio.create_task(office.governor.run())
+    await touched.wait()
+    office.store.away = True
+    office.governor.settle(lease, TokenUsage(input_tokens=100, output_tokens=7), None)
+    await asyncio.sleep(0)  # the store was not told
+    office.store.away = False
+    answer.set()
+    while (await office.stands())[0][1]:
+        await asyncio.sleep(0)
+    running.cancel()
+    await office.governor.close(1.0)
+    assert await office.stands() == [(107, 0, 893)]
+
+
+async def test_of_two_limits_the_one_that_the_request_never_fits_is_told() -> None:
+    slow = replace(RATE, name="slow", burst=1)
+    office = Office(slow, replace(FLOW, burst=50))
+    with pytest.raises(RateLimited) as first:
+        await office.admit(100, 0)
+    assert first.value.details["limit_name"] == "flow"
+    office = Office(slow, FLOW)
+    await office.admit(100, 0)
+    with pytest.raises(RateLimited) as caught:
+        await office.admit(700, 0)
+    assert caught.value.headers == {"x-should-retry": "false"}

@@ -49,6 +49,9 @@ class FakeExchange:
     def attempt(self, event: Attempt) -> Upstream:
         return self._take(event)
 
+    async def judged(self, event: ResponseHeaders) -> None:
+        """Nobody judges."""
+
     def response_headers(self, event: ResponseHeaders) -> Receive:
         return self._take(event)
 

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.telemetry.families import ERROR_TYPES, OVERHEAD_BUCKETS, SECONDS_BUCKETS, TOKEN_BUCKETS, status_label
 from extproc.telemetry.metrics import Metrics
+from extproc.telemetry.record import EntityCount, Redactions, VerdictCount
 
 GEN_AI = {"gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "backend", "team"}
 OURS = {"operation", "provider", "backend", "model", "key", "team"}
@@ -28,6 +29,9 @@ CONTRACT = {
     "llm_gateway_store_available": ("gauge", set()),
     "llm_gateway_decisions_without_store_total": ("counter", {"policy"}),
     "llm_gateway_settlements_lost_total": ("counter", set()),
+    "llm_gateway_redactions_total": ("counter", {"entity", "action", "mode", "policy", "team"}),
+    "llm_gateway_guardrail_verdicts_total": ("counter", {"rule", "action", "mode", "phase"}),
+    "llm_gateway_restored_total": ("counter", {"outcome"}),
     "llm_gateway_open_exchanges": ("gauge", set()),
     "llm_gateway_credential_renewals_total": ("counter", {"backend", "outcome"}),
     "llm_gateway_internal_errors_total": ("counter", set()),
@@ -35,12 +39,16 @@ CONTRACT = {
     "llm_gateway_config_last_reload_success_timestamp_seconds": ("gauge", set()),
 }
 
+REDACTIONS = Redactions("default", "enforce", (EntityCount("EMAIL_ADDRESS", "replace", 2),), restored=2)
+
 
 def test_the_metrics_are_these_and_have_these_labels(a_record):
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     metrics.record(a_record())
     metrics.record(a_record(cost=None))
+    metrics.record(a_record(redactions=REDACTIONS))
+    metrics.record(a_record(verdicts=(VerdictCount("words", "block", "enforce", "request", 1),)))
     metrics.credential_renewed("azure")
     metrics.credential_not_renewed("azure")
     metrics.refused("per-key", shadow=False)
@@ -70,6 +78,7 @@ def test_the_error_types_are_these():
         "api_error",
         "budget_exceeded",
         "cancelled",
+        "content_filter",
         "credential_unavailable",
         "endpoint_not_allowed",
         "endpoint_without_price",
