@@ -11,7 +11,7 @@ from extproc.config.model import UsageExtraction
 from extproc.envoyconfig import names
 from extproc.envoyconfig.render import RenderOptions, dump, render
 
-KEY, LIMITED_KEY = "sk-bench", "sk-limited"
+KEY, LIMITED_KEY, PRIVATE_KEY = "sk-bench", "sk-limited", "sk-private"
 OPENAI_MODEL, TRANSLATED_MODEL, RESILIENT_MODEL = "gpt-4o-mini", "claude-sonnet-4-5", "resilient"
 _SALT = "62656e63682d73616c742d666f722d6c6f6f706261636b"
 _OTHER_KEYS = 100
@@ -20,7 +20,8 @@ _BARE = "bare"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where things listen on loopback; `provider` answers, `down` always says 503. `redis` None: there is none."""
+    """Where things listen on loopback; `provider` answers, `down` always says 503. `redis` None: there is none.
+    `private`: the document has a privacy policy, for one of the keys; `cached`: a cache, for one of the models."""
 
     governed: int
     bare: int
@@ -29,11 +30,13 @@ class Ports:
     provider: int
     down: int
     redis: int | None = None
+    private: bool = False
+    cached: bool = False
 
 
 def document(ports: Ports, extraction: UsageExtraction) -> str:
     """gateway.yaml: three backends, a chain whose first target is down, and keys of which few are used."""
-    names_ = ["bench", "limited", *(f"team-{number}" for number in range(_OTHER_KEYS))]
+    names_ = ["bench", "limited", "private", *(f"team-{number}" for number in range(_OTHER_KEYS))]
     keys = [{"alias": name, "digest": digest(bytes.fromhex(_SALT), f"sk-{name}")} for name in names_]
     return yaml.safe_dump(
         {
@@ -54,6 +57,8 @@ def document(ports: Ports, extraction: UsageExtraction) -> str:
             "keys": {"salt": _SALT, "entries": keys},
             "accounting": {"usage_extraction": extraction.value},
             **({} if ports.redis is None else _limits(ports.redis)),
+            **(_privacy() if ports.private else {}),
+            **(_cache() if ports.cached else {}),
         },
         sort_keys=False,
     )
@@ -90,6 +95,18 @@ def _limits(redis: int) -> dict[str, Any]:
         "limits": {"rules": [rule]},
         "budgets": [budget],
     }
+
+
+def _privacy() -> dict[str, Any]:
+    """Everything is replaced for one of the keys."""
+    policy = {"name": "all", "entities": {"all": "replace"}}
+    key = {"value": "70" * 32}
+    return {"privacy": {"key": key, "policies": [policy], "apply": [{"policy": "all", "keys": ["private"]}]}}
+
+
+def _cache() -> dict[str, Any]:
+    """Answers of one of the models are kept in the worker."""
+    return {"cache": {"key": {"value": "63" * 32}, "routes": [{"name": "bench", "models": [OPENAI_MODEL]}]}}
 
 
 def _backend(name: str, schema: str, port: int) -> dict[str, Any]:

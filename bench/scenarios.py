@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench import measure, micro, payloads, stack
-from bench.gateway import LIMITED_KEY, OPENAI_MODEL, RESILIENT_MODEL, TRANSLATED_MODEL
+from bench import measure, micro, payloads, redaction, stack
+from bench.gateway import LIMITED_KEY, OPENAI_MODEL, PRIVATE_KEY, RESILIENT_MODEL, TRANSLATED_MODEL
 from bench.jobs import Streams
 from bench.measure import Pair, StreamPair
 from bench.payloads import ANTHROPIC_ENDING, OPENAI_ENDING
@@ -128,6 +128,25 @@ def _governed(name: str, envoy_concurrency: int) -> Result:
         return measure.requests(name, replace(running, ports=ports), pair)
 
 
+def _cache_hit(name: str, envoy_concurrency: int) -> Result:
+    """An answer that the worker has kept, against the upstream's own: what warms up is what asks the first time."""
+    with stack.running(envoy_concurrency, cached=True) as running:
+        return measure.requests(name, running, _chat(OPENAI_MODEL, _KB, _WORDS))
+
+
+def _restored(name: str, envoy_concurrency: int) -> Result:
+    """A stream in which placeholders may come back, against one of a key without a policy, both through the gateway."""
+    make = partial(payloads.openai_chat, OPENAI_MODEL, _KB, stream=True)
+
+    def pair(count: int, every: float) -> Pair:
+        asked = f"{payloads.frames(count, every)} Write to ann.lee@corp.example.org"
+        return Pair(make(asked, key=PRIVATE_KEY), make(asked))
+
+    with stack.running(envoy_concurrency, private=True) as running:
+        ports = replace(running.ports, bare=running.ports.governed)
+        return measure.streams(name, replace(running, ports=ports), _stream_pair(pair, OPENAI_ENDING))
+
+
 def _micro(caller: str, form: str) -> Scenario:
     summary = f"one stream event of {form}, for a caller of {caller}, in process"
     return Scenario(summary, lambda name, _: micro.events(name, caller, form))
@@ -138,6 +157,7 @@ SCENARIOS = {
     "chat_4k": Scenario("chat completion, 4 KB both ways", _exchange(_chat(OPENAI_MODEL, 4 * _KB, _LONG_WORDS))),
     "chat_translated": Scenario("the same as `chat`, by an Anthropic backend", _exchange(_translated(_KB, _WORDS))),
     "governed": Scenario("`chat` with 3 limits and a budget in Redis, against the gateway without", _governed),
+    "cache_hit": Scenario("`chat` whose answer is kept already", _cache_hit),
     "fallback": Scenario("`chat` whose first target answers 503", _exchange(_chat(RESILIENT_MODEL, _KB, _WORDS))),
     "stream_count": Scenario("stream, frames counted in Python", _streams(_openai_streams, OPENAI_ENDING)),
     "stream_translated": Scenario(
@@ -146,6 +166,10 @@ SCENARIOS = {
     "stream_native": Scenario(
         "stream, usage read by Envoy", _streams(_usage_streams, OPENAI_ENDING, UsageExtraction.NATIVE)
     ),
+    "stream_restore": Scenario("`stream_count` with values to restore, against the gateway without", _restored),
+    "redact_clean_4k": Scenario("redacting 4 KB in which nothing is found, in process", redaction.clean),
+    "redact_ten_4k": Scenario("redacting 4 KB with ten values, in process", redaction.ten),
+    "redact_hostile_100k": Scenario("redacting the worst of the hostile 100 KB, in process", redaction.hostile_texts),
     "streams_held": Scenario("2,000 streams open at once, 5 frames a second each", _through(_held)),
     "memory": Scenario("100,000 requests, 32 at a time", _through(_memory)),
     **{f"micro_{caller}_{form}": _micro(caller, form) for caller in micro.CALLERS for form in micro.BACKENDS},

@@ -85,16 +85,22 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    envoy_concurrency: int, extraction: UsageExtraction = UsageExtraction.FRAMES, *, redis: bool = False
+    envoy_concurrency: int,
+    extraction: UsageExtraction = UsageExtraction.FRAMES,
+    *,
+    redis: bool = False,
+    private: bool = False,
+    cached: bool = False,
 ) -> Iterator[Stack]:
-    """A gateway with one worker, until the context ends; with limits and budgets in a `redis` of its own, if wanted.
+    """A gateway with one worker, until the context ends; with limits and budgets in a `redis` of its own, a privacy
+    policy, or a cache, if wanted.
 
     Raises BenchError when it does not start.
     """
     with contextlib.ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="llm-bench-")))
         upstream = _start(cleanup, [sys.executable, "-m", "bench.upstream"], directory / "upstream.log")
-        ports = _ports(upstream)
+        ports = replace(_ports(upstream), private=private, cached=cached)
         if redis:
             ports = replace(ports, redis=_redis(cleanup, directory))
         text = gateway.document(ports, extraction)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import random
+import secrets
 import shutil
 import signal
 import tempfile
@@ -20,8 +21,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from extproc.admin.registrar import Office
+from extproc.cache.base import Cache
+from extproc.cache.entry import Codec
+from extproc.cache.exact import ExactCache
+from extproc.cache.exact import Surroundings as CacheSurroundings
+from extproc.cache.key import Keyring
+from extproc.cache.memory import MemoryCache
 from extproc.clients.sources import fetched_credentials, require_package, source_of
 from extproc.clients.tokens import Surroundings, TokenKeeper
+from extproc.config.cache import CacheSettings
 from extproc.config.guardrails import Guardrails
 from extproc.config.mistakes import nearest
 from extproc.config.model import Gateway, MemoryOptions, StoreOptions
@@ -32,6 +40,7 @@ from extproc.errors import ConfigError
 from extproc.genai.money import Rates
 from extproc.genai.prices import PriceBook
 from extproc.genai.tokenizer import Tokenizers
+from extproc.pipeline.caching import Aftermath, Shelf
 from extproc.pipeline.processor import Processor
 from extproc.pipeline.screening import Guards, Screens
 from extproc.pipeline.snapshot import Snapshot
@@ -158,14 +167,54 @@ class Screener:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
+class Shelves:
+    """Makes the cache of a document. One of a worker: what was kept stays when the document changes."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._cache: Cache | None = None
+        self._aftermath = Aftermath()
+
+    def shelf(self, gateway: Gateway) -> Shelf | None:
+        settings = gateway.cache
+        if settings is None:
+            return None
+        surroundings = CacheSurroundings(
+            time.time,
+            time.perf_counter,
+            asyncio.sleep,
+            os.urandom,
+            lambda event: self._metrics.cache_event(event.value),
+        )
+        keyring = Keyring(settings.key)
+        self._cache = self._cache or self._open(gateway, settings)
+        exact = ExactCache(self._cache, Codec(keyring, os.urandom), surroundings)
+        return Shelf(settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath)
+
+    async def close(self) -> None:
+        await self._aftermath.close()
+        if self._cache is not None:
+            await self._cache.close()
+
+    def _open(self, gateway: Gateway, settings: CacheSettings) -> Cache:
+        if isinstance(gateway.store, MemoryOptions):
+            return MemoryCache(settings.memory_bytes, time.monotonic)
+        from extproc.cache.redis import RedisCache  # as for the store
+
+        return RedisCache(
+            gateway.store, token=lambda: secrets.token_hex(16), failed=lambda: self._metrics.cache_event("failed")
+        )
+
+
 def compile_snapshot(
     gateway: Gateway,
     tokens: Tokens = NO_TOKENS,
     records: Records | None = None,
     screens: Callable[[Gateway], Screens] | None = None,
+    shelf: Callable[[Gateway], Shelf | None] | None = None,
 ) -> Snapshot:
     """Raises ConfigError. Without `tokens` and `screens` the snapshot is good for a check only, where credentials are
-    fetched or there are privacy policies; `records` are the registry's."""
+    fetched or there are privacy policies; `records` are the registry's, `shelf` makes the cache."""
     for credential, backend in fetched_credentials(gateway).items():
         require_package(credential, backend)
     overrides = {
@@ -178,7 +227,14 @@ def compile_snapshot(
         for price in gateway.prices
     }
     prices = PriceBook(overrides, default=gateway.default_price)
-    return Snapshot(gateway, prices, tokens, records, screens(gateway) if screens is not None else None)
+    return Snapshot(
+        gateway,
+        prices,
+        tokens,
+        records,
+        screens(gateway) if screens is not None else None,
+        shelf(gateway) if shelf is not None else None,
+    )
 
 
 def build_dry_run(gateway: Gateway, policy: str | None) -> "DryRun":
@@ -212,7 +268,8 @@ def build_worker(
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
     records = Records()
     screener = Screener()
-    compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=screener.screens)
+    shelves = Shelves(metrics)
+    compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=screener.screens, shelf=shelves.shelf)
     current = Current(source.read, compile_, read_last_good)
     tokenizers = Tokenizers()
     asyncio.get_running_loop().run_in_executor(None, tokenizers.preload).add_done_callback(_log_failure)
@@ -223,7 +280,7 @@ def build_worker(
     office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time)
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
-    upkeep = Upkeep(governor, replica, Endings(store, screener))
+    upkeep = Upkeep(governor, replica, Endings(shelves, store, screener))
     door = Door(socket, partial(_admin_api, office))
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 

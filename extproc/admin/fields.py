@@ -6,6 +6,7 @@ decimal US dollars.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -357,3 +358,28 @@ class RaiseChoice(Request, frozen=True):
 
 class DeletedRaise(Answer, frozen=True):
     deleted_raise: str
+
+
+# Cache
+
+
+class CacheScope(StrEnum):
+    """Whose kept answers are meant."""
+
+    TENANT = "tenant"
+    ROUTE = "route"
+    ALL = "all"
+
+
+class PurgeCache(Request, frozen=True):
+    """`name` is a tenant's (an organisation, else a team, else a key by its alias or id) or a route's."""
+
+    scope: CacheScope
+    name: Text | None = None
+
+
+class CachePurged(Answer, frozen=True):
+    """`name` is empty where everything was purged."""
+
+    purged: str
+    name: str

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from extproc.admin.refusals import Conflicting
+from extproc.admin.refusals import AdminOff, Conflicting
+from extproc.cache.base import Purged
 from extproc.config.model import Gateway
 from extproc.errors import StoreUnavailable
 from extproc.policy.records import Records
@@ -16,15 +18,30 @@ _log = logging.getLogger(__name__)
 _TRIES = 5
 
 
+class CachePurge(Protocol):
+    """What can have kept answers forgotten."""
+
+    async def purge(self, what: Purged, name: str) -> None:
+        """`name` is that of the route; of a tenant its kind, a colon and its name (`team:research`); empty for all.
+
+        Raises StoreAway.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What the admin API works with. `gateway` gives the document in force, `now` Unix time in seconds."""
+    """What the admin API works with. `gateway` gives the document in force, `now` Unix time in seconds.
+
+    `cache` may be None where no document has one.
+    """
 
     registry: Registry
     ledger: Ledger
     replica: Replica
     gateway: Callable[[], Gateway]
     now: Callable[[], float]
+    cache: CachePurge | None = None
 
 
 class Registrar:
@@ -100,6 +117,16 @@ class Registrar:
         except StoreAway:
             raise StoreUnavailable from None
 
+    async def purge(self, what: Purged, name: str = "") -> None:
+        """Has the cache forget; `name` is what `CachePurge.purge` wants. Raises AdminOff where there is no cache."""
+        if self.office.cache is None:
+            raise AdminOff("Nothing is kept here.")
+        try:
+            await self.office.cache.purge(what, name)
+        except StoreAway:
+            raise StoreUnavailable from None
+        self._audit(what, name, "cache purged")
+
     def team_names(self) -> Iterator[str]:
         """Of the document and of the registry."""
         yield from (team.name for team in self.gateway.teams)
@@ -126,6 +153,6 @@ class Registrar:
         except ValueError:
             raise Conflicting(f"The {kind} {id!r} was written by a newer gateway, which must change it.") from None
 
-    def _audit(self, kind: str, id: str) -> None:
+    def _audit(self, kind: str, id: str, event: str = "registry changed") -> None:
         fields = {"by": self._by, "action": self._action, "kind": kind, "id": id}
-        _log.info("registry changed", extra={"fields": fields})
+        _log.info(event, extra={"fields": fields})

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from extproc.admin import budgets, fields, keys, organisations, teams
+from extproc.admin import budgets, cache, fields, keys, organisations, teams
 from extproc.admin.registrar import Registrar
 
 Handler = Callable[[Registrar, Any], Awaitable[Struct]]
@@ -28,8 +28,8 @@ class Route:
 
     @property
     def is_of_registry(self) -> bool:
-        """Budgets are of the document too; the rest wants the registry."""
-        return not self.path.startswith("/budget/")
+        """Budgets and the cache are of the document too; the rest wants the registry."""
+        return not self.path.startswith(("/budget/", "/cache/"))
 
 
 ROUTES = (
@@ -65,4 +65,5 @@ ROUTES = (
     Route("GET", "/budget/list", fields.BudgetListQuery, fields.BudgetList, budgets.list_budgets),
     Route("POST", "/budget/raise", fields.RaiseBudget, fields.RaiseInfo, budgets.raise_budget),
     Route("POST", "/budget/raise/delete", fields.RaiseChoice, fields.DeletedRaise, budgets.delete_raise),
+    Route("POST", "/cache/purge", fields.PurgeCache, fields.CachePurged, cache.purge),
 )

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from extproc.admin.refusals import InvalidField
 from extproc.config.rules import duration
 
+_LONGEST_SECONDS = 36_500 * 86_400  # a hundred years: no calendar goes on for ever
+
 
 def until(now: float, length: str | None, when: str | None, param: str) -> float | None:
     """The end of a duration from `now`, or a moment, as Unix seconds; None without either.
@@ -26,9 +28,12 @@ def until(now: float, length: str | None, when: str | None, param: str) -> float
 def seconds(length: str, param: str) -> int:
     """Raises InvalidField."""
     try:
-        return duration(length)
+        counted = duration(length)
     except ValueError as error:
         raise InvalidField(f"{error}.", param=param) from None
+    if counted > _LONGEST_SECONDS:
+        raise InvalidField(f"{param}: must be at most {_LONGEST_SECONDS // 86_400}d.", param=param)
+    return counted
 
 
 def shown(moment: float) -> str:

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from extproc import __version__
-from extproc.cli import budgets, check, demo, keys, render, run, schema, serve, simulate, teams, worker
+from extproc.cli import budgets, cache, check, demo, dry_run, keys, render, run, schema, serve, simulate, teams, worker
 from extproc.errors import ConfigError
 
-_COMMANDS = (run, serve, check, render, keys, teams, budgets, schema, simulate, demo, worker)
+_COMMANDS = (run, serve, check, dry_run, render, keys, teams, budgets, cache, schema, simulate, demo, worker)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from extproc.app import compile_snapshot
+    from extproc.app import Screener, compile_snapshot
     from extproc.config.source import Source
     from extproc.envoyconfig.check import check
     from extproc.envoyconfig.finding import Severity
@@ -26,7 +26,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     source = Source(arguments.config, os.environ)
     gateway = source.read()
-    compile_snapshot(gateway)
+    compile_snapshot(gateway, screens=Screener().screens)
     findings = check(gateway, read(arguments.envoy), gateway_file=source.name) if arguments.envoy else []
     for finding in findings:
         print(finding)

@@ -1,5 +1,7 @@
 """Secrets, fetched from where the document says they are."""
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Mapping
 
@@ -8,6 +10,7 @@ from extproc.config.mistakes import Mistakes
 
 MOST_SECRET_CHARACTERS = 8192
 _MOST_DOCUMENT_CHARACTERS = 65536
+_HEX = re.compile(r"([0-9a-fA-F]{2})+")
 
 
 class SecretReader:
@@ -65,3 +68,13 @@ class SecretReader:
         except UnicodeDecodeError:
             self._mistakes.add(path, f"the file {name} is not text")
         return None
+
+
+def decoded_key(text: str) -> bytes:
+    """The bytes of a key that is written in hex or base64; none where it is neither."""
+    if _HEX.fullmatch(text):
+        return bytes.fromhex(text)
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from extproc.config.document import BackendEntry, ModelEntry, Name, Section
+from extproc.config.document_cache import CacheSection
 from extproc.config.document_callers import AdminSection, IdentityEntry, KeysSection, OrganisationEntry, TeamEntry
 from extproc.config.document_guardrails import GuardrailsSection
 from extproc.config.document_limits import AccountingSection, Budgets, LimitsSection
@@ -34,3 +35,4 @@ class GatewayDocument(Section, frozen=True):
     admin: AdminSection = AdminSection()
     privacy: PrivacySection | None = None
     guardrails: GuardrailsSection | None = None
+    cache: CacheSection | None = None

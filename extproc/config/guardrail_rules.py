@@ -121,7 +121,8 @@ class GuardrailsBuilder:
         options = re2.Options()
         options.log_errors = False
         try:
-            re2.compile(entry.regex, options)
+            if re2.compile(entry.regex, options).fullmatch("") is not None:
+                self._mistakes.add(f"{path}.regex", "matches where there is nothing")
         except re2.error:
             self._mistakes.add(
                 f"{path}.regex", "is no regular expression of RE2 (it has no backreferences and no look-around)"

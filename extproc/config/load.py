@@ -14,9 +14,12 @@ from extproc.config import shape, tree
 from extproc.config.admin import build_admin_tokens
 from extproc.config.backends import build_backend
 from extproc.config.binding import check_binding
+from extproc.config.cache import CacheSettings
+from extproc.config.cache_routes import build_cache
 from extproc.config.chains import BackendNames, build_model
 from extproc.config.credentials import SecretReader
 from extproc.config.document import BackendEntry, ModelEntry
+from extproc.config.document_cache import CacheRouteEntry, CacheSection
 from extproc.config.document_callers import AdminSection, IdentityEntry, KeyEntry, OrganisationEntry, TeamEntry
 from extproc.config.document_guardrails import GuardrailEntry, GuardrailsSection
 from extproc.config.document_limits import AccountingSection, BudgetEntry, LimitEntry, LimitsSection, PriceEntry
@@ -104,6 +107,7 @@ class _Builder:
             admin_tokens=self._admin_tokens(),
             privacy=self._privacy(),
             guardrails=self._guardrails(),
+            cache=self._cache(),
             version=version,
         )
 
@@ -184,6 +188,11 @@ class _Builder:
             return None
         keys = self._subjects()[Scope.KEY]
         return GuardrailsBuilder(section, self._team_names, keys, self._served, self._mistakes).build(self._secrets)
+
+    def _cache(self) -> CacheSettings | None:
+        section = self._parts.optional("cache", CacheSection)
+        self._distinct("cache.routes", CacheRouteEntry)
+        return None if section is None else build_cache(section, self._served, self._secrets, self._mistakes)
 
     def _subjects(self) -> dict[Scope, Named]:
         """Of scopes whose subjects are all known. An identity may be the subject of a rule as a key may."""

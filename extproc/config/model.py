@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from extproc.config.cache import CacheSettings
 from extproc.config.guardrails import Guardrails
 from extproc.config.limits import AnyRule, Organisation, Team
 from extproc.config.privacy import Privacy
@@ -360,4 +361,5 @@ class Gateway:
     admin_tokens: tuple[Secret, ...] = ()
     privacy: Privacy | None = None
     guardrails: Guardrails | None = None
+    cache: CacheSettings | None = None
     version: str = field(default="", compare=False)  # first 12 hex digits of the document's SHA-256

@@ -1,12 +1,9 @@
 """The section `privacy`, from its entries in the document."""
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from extproc.config.credentials import SecretReader
+from extproc.config.credentials import SecretReader, decoded_key
 from extproc.config.document import SecretSource
 from extproc.config.document_privacy import (
     PHONE_REGIONS,
@@ -22,7 +19,6 @@ from extproc.config.named import Named, Served
 from extproc.config.privacy import EntityAction, EntityPattern, EntityWords, Privacy, PrivacyPolicy, PrivacyRule
 
 _KEY_BYTES = 32
-_HEX = re.compile(r"([0-9a-fA-F]{2})+")
 _Entry = TypeVar("_Entry")
 
 
@@ -138,18 +134,9 @@ def _key(source: SecretSource, secrets: SecretReader, mistakes: Mistakes) -> byt
     text = secrets.read(source, "privacy.key")
     if text is None:
         return b""
-    key = _decoded(text)
+    key = decoded_key(text)
     if len(key) < _KEY_BYTES:
         mistakes.add(
             "privacy.key", f"must be at least {_KEY_BYTES} bytes in hex or base64; `openssl rand -hex 32` makes some"
         )
     return key
-
-
-def _decoded(text: str) -> bytes:
-    if _HEX.fullmatch(text):
-        return bytes.fromhex(text)
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""

@@ -16,6 +16,7 @@ from extproc.config.model import (
     StoreOptions,
 )
 from extproc.config.prices import dollars
+from extproc.config.redacted_cache import cache_view
 from extproc.config.redacted_guardrails import guardrails_view
 from extproc.config.redacted_privacy import privacy_view
 from extproc.config.redacted_rules import budgets_view, limits_view
@@ -46,6 +47,7 @@ def redacted_view(gateway: Gateway) -> dict[str, Any]:
         "admin": {"tokens": [_hidden(token) for token in gateway.admin_tokens]},
         "privacy": None if gateway.privacy is None else privacy_view(gateway.privacy),
         "guardrails": None if gateway.guardrails is None else guardrails_view(gateway.guardrails),
+        "cache": None if gateway.cache is None else cache_view(gateway.cache),
     }
 
 

@@ -29,11 +29,15 @@ _DIGESTS: Mapping[str, str] = MappingProxyType(
 # 35 ms at worst. tiktoken's matcher panics at about a million characters of whitespace (0.14, seen 2026-11-21).
 _MOST_COUNTED = 100_000
 
+# 75 ms at worst; a prompt of a million tokens of code has fewer commas and brackets.
+_MOST_MEMBERS = 200_000
+_BEGINS_MEMBER = (b",", b"[", b"{")
+
 _PER_MESSAGE = 3
 _PER_REPLY = 3
 _decode = msgspec.json.Decoder(float_hook=lambda _: None).decode  # 1e400 in a message is no reason to fail
-# Members whose strings are no text: discriminators, and media that is not counted by its base64.
-_NOT_TEXT = frozenset({"type", "image_url", "input_audio", "file"})
+# Members whose strings are no text: discriminators, and media and sealed reasoning, not counted by their base64.
+_NOT_TEXT = frozenset({"type", "image_url", "input_audio", "file", "file_data", "encrypted_content", "signature"})
 
 
 class VocabularyError(RuntimeError):
@@ -62,17 +66,27 @@ class Tokenizers:
     def count_json_text(self, model: str, raw: bytes) -> int:
         """The input tokens of JSON `messages`, `prompt` or `input`, approximately: for want of a provider's number.
 
-        Counted are all string values (not names, `type`s, nor images, audio and files), and 3 tokens a message plus 3
-        for the start of the reply, as OpenAI's cookbook has it for chat ("How to count tokens with
+        Counted are all string values (not names, `type`s, nor images, audio, files and sealed reasoning), and 3 tokens
+        a message plus 3 for the start of the reply, as OpenAI's cookbook has it for chat ("How to count tokens with
         tiktoken"). A message is an object in the outermost array. Integers in arrays are token ids: one token each.
-        Raises msgspec.DecodeError for what is not JSON.
+        A document of very many members is not read but estimated, in bounded time. Raises msgspec.DecodeError for what
+        is not JSON.
         """
-        document = _decode(raw)
+        if (members := sum(map(raw.count, _BEGINS_MEMBER))) > _MOST_MEMBERS:
+            return self._estimate(model, raw, members)
+        try:
+            document = _decode(raw)
+        except msgspec.ValidationError:  # a whole number longer than Python takes (4,300 digits)
+            return self._estimate(model, raw, members)
         parts = list(_parts(document))
         messages = sum(isinstance(item, dict) for item in document) if isinstance(document, list) else 0
         overhead = messages * _PER_MESSAGE + _PER_REPLY if messages else 0
         texts = [part for part in parts if isinstance(part, str)]
         return overhead + len(parts) - len(texts) + self._count(model, texts)
+
+    def _estimate(self, model: str, raw: bytes, members: int) -> int:
+        """JSON without strings is token ids; anything else is counted as it is written."""
+        return self._count(model, [raw.decode(errors="replace")]) if b'"' in raw else members
 
     def _count(self, model: str, texts: Sequence[str]) -> int:
         """Bounded over all texts together."""
@@ -83,7 +97,7 @@ class Tokenizers:
             left -= len(text)
             if left <= 0:
                 break
-        return tokens if left >= 0 else -(-tokens * length // _MOST_COUNTED)
+        return tokens if length <= _MOST_COUNTED else -(-tokens * length // _MOST_COUNTED)
 
     def _encoding(self, name: str) -> tiktoken.Encoding:
         encoding = self._encodings.get(name)
@@ -112,11 +126,19 @@ def _parts(document: object) -> Iterator[str | int]:
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
-            rest += [value for name, value in item.items() if name not in _NOT_TEXT and not isinstance(value, int)]
+            rest += [value for name, value in item.items() if not isinstance(value, int) and _is_text(name, item)]
         elif isinstance(item, list):
             rest += item
         elif isinstance(item, int) and not isinstance(item, bool):
             yield item
+
+
+def _is_text(name: str, owner: dict[str, object]) -> bool:
+    """Anthropic has the base64 of images and documents in `data`, beside its `type`, which is `text` for plain text."""
+    if name == "data":
+        kind = owner.get("type", "text")
+        return not isinstance(kind, str) or kind == "text"
+    return name not in _NOT_TEXT
 
 
 def _load(name: str) -> tiktoken.Encoding:

@@ -1,6 +1,6 @@
 """The request side of an exchange: who calls, what for, and which providers will be tried."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
@@ -18,6 +18,7 @@ from extproc.errors import (
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
 from extproc.pipeline.attempt import can_express, prepare
+from extproc.pipeline.caching import Answerers, Caching, Given
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
@@ -27,6 +28,7 @@ from extproc.policy.authenticate import presented_key
 from extproc.policy.authorize import authorize_endpoint, authorize_model, authorize_network, model_meant
 from extproc.policy.identities import Identity
 from extproc.policy.principal import Principal
+from extproc.telemetry.record import DataPath
 from extproc.translator.base import Call
 from extproc.translator.messages_count import count_answer, count_request
 
@@ -38,20 +40,28 @@ _COSTLY = frozenset(
 """Operations that are passed through and cost money which is not accounted for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What an exchange passes through on its way to a provider, and back."""
+
+    spending: Spending
+    screening: Screening
+    caching: Caching
+
+
 class Admission:
     """Runs the request stages in order; every refusal is a GatewayError.
 
     After an `Upstream` action, `legs` are the attempts in order, and `progress` holds principal, call and first leg.
     """
 
-    def __init__(
-        self, snapshot: Snapshot, progress: Progress, spending: Spending, screening: Screening, exchange_id: str
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, progress: Progress, stages: Stages, exchange_id: str) -> None:
         self.legs: tuple[Leg, ...] = ()
         self._snapshot = snapshot
         self._progress = progress
-        self._spending = spending
-        self._screening = screening
+        self._spending = stages.spending
+        self._screening = stages.screening
+        self._caching = stages.caching
         self._exchange_id = exchange_id
         self._endpoint: Endpoint | None = None
         self._path = ""
@@ -171,10 +181,36 @@ class Admission:
         action, progress.dropped, able = _able(call, served, now)
         if action.body is None and call.body is not sent.body:
             action = replace(action, body=call.body)
+        await self._screening.ask(call, caller, chain.label)
+        kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able))
+        if kept is not None:
+            return await self._kept(call, kept)
         progress.leg = able[0]
         self.legs = attempts(able)
         await self._spending.reserve(self._exchange_id, plan, call, able[0])
         return action
+
+    async def _kept(self, call: Call, body: bytes) -> Respond:
+        """An answer that was given before, as guardrails and privacy policies let it pass to this caller."""
+        progress, caching = self._progress, self._caching
+        await self._screening.judged()
+        screened = self._screening.answer(Given(), call, streamed=call.stream)
+        body = screened.feed(body) + screened.finish()
+        progress.status, progress.cost, progress.data_path = 200, 0, DataPath.CACHE
+        progress.streamed = call.stream
+        headers = (
+            *caching.content_headers(call),
+            *self._screening.headers(),
+            *caching.headers(),
+            ("x-gateway-model", call.model),
+        )
+        return Respond(200, headers, body, f"cache_{caching.outcome}", progress.final_metadata())
+
+
+def _answerers(call: Call, legs: tuple[Leg, ...]) -> Answerers:
+    classes = ",".join(f"{leg.backend.provider}/{leg.backend.schema}/{leg.target.model}" for leg in legs)
+    translators = (leg.translator(call.endpoint) for leg in legs)
+    return Answerers(classes, all(translator is not None and translator.identity for translator in translators))
 
 
 def _principal(identity: Identity) -> Principal:

@@ -8,6 +8,7 @@ from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
 from extproc.exchange.events import ResponseBody, ResponseHeaders
 from extproc.genai.money import format_dollars
 from extproc.pipeline import answer
+from extproc.pipeline.caching import Caching
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Leg
@@ -30,6 +31,7 @@ class Answering:
         legs: tuple[Leg, ...],
         progress: Progress,
         screening: Screening,
+        caching: Caching,
         headers: HeaderList,
         *,
         native_usage: bool,
@@ -43,6 +45,7 @@ class Answering:
         self._legs = legs
         self._progress = progress
         self._screening = screening
+        self._caching = caching
         self._response: Response | None = None
         self._mode = BodyMode.NONE
         self._begun = False  # whether the caller has some of the body
@@ -130,7 +133,9 @@ class Answering:
         rewritten = self._screening.rewrites_answers
         progress.data_path = _data_path(translator, rewritten=rewritten)
         remove: tuple[str, ...] = answer.NOT_FOR_CALLERS
-        response = translator.response(self._call, streamed=streamed)
+        response = self._caching.recorded(
+            translator.response(self._call, streamed=streamed), self._call, streamed=streamed
+        )
         encoded = self._open(event, self._screening.answer(response, self._call, streamed=streamed))
         if encoded:
             remove = (*remove, "content-encoding")

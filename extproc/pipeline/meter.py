@@ -1,7 +1,7 @@
 """How much a stream has produced so far, without counting more often than there is need to.
 
-A character is at most about one token, so as long as the characters since the last count fit into what is allowed,
-nothing is counted. Summed counts of pieces are a little more than a count of the whole, never less by much: a meter
+A token is at least one byte of UTF-8, so as long as the bytes since the last count fit into what is allowed, nothing
+is counted. Summed counts of pieces are a little more than a count of the whole, never less by much: a meter
 should err towards what the provider bills.
 """
 
@@ -40,4 +40,8 @@ class OutputMeter:
             fresh = self._text[self._seen :]
             self._seen += len(fresh)
             self._pending += fresh
-            self._pending_length += sum(map(len, fresh))
+            self._pending_length += sum(map(_bytes, fresh))
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

@@ -21,9 +21,10 @@ from extproc.exchange.events import (
 )
 from extproc.pipeline import answer
 from extproc.pipeline.accounting import Clock, Recorder, input_usage, usage_of
-from extproc.pipeline.admission import Admission
+from extproc.pipeline.admission import Admission, Stages
 from extproc.pipeline.answering import Answering, cost_header
 from extproc.pipeline.attempt import prepare
+from extproc.pipeline.caching import Caching
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Snapshot
@@ -58,7 +59,9 @@ class Exchange:
         self._counter = processor.treasury.counter
         self._spending = Spending(processor.treasury, snapshot.terms())
         self._screening = Screening(snapshot.screens)
-        self._admission = Admission(snapshot, self._progress, self._spending, self._screening, exchange_id)
+        self._caching = Caching(snapshot.shelf)
+        stages = Stages(self._spending, self._screening, self._caching)
+        self._admission = Admission(snapshot, self._progress, stages, exchange_id)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
         self._settled = False
@@ -159,10 +162,12 @@ class Exchange:
             return action
         legs = self._admission.legs
         progress.attempts = 1
-        watched = self._spending.watches_output or self._screening.rewrites_answers
+        watched = self._spending.watches_output or self._screening.rewrites_answers or self._caching.records
         native = not watched and self._snapshot.reads_usage_natively(progress.call, legs)
-        headers = (*self._spending.headers(), *self._screening.headers())
-        self._answering = Answering(progress.call, legs, progress, self._screening, headers, native_usage=native)
+        headers = (*self._spending.headers(), *self._screening.headers(), *self._caching.headers())
+        self._answering = Answering(
+            progress.call, legs, progress, self._screening, self._caching, headers, native_usage=native
+        )
         return replace(
             action,
             clusters=tuple(leg.backend.cluster for leg in legs),
@@ -236,7 +241,10 @@ class Exchange:
             return
         self._settled = True
         self._account()
-        self._spending.settle(self._progress.usage, self._progress.cost)
+        progress = self._progress
+        self._spending.settle(progress.usage, progress.cost)
+        good = progress.status == 200 and not progress.error_type and self._answering is not None
+        self._caching.end(self._answering.outcome if good and self._answering is not None else None, progress.usage)
 
     def _account(self) -> None:
         """What was used, and what it cost."""

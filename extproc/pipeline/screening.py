@@ -24,7 +24,7 @@ class Guarding(Protocol):
 
     async def request(self, call: Call) -> Call: ...
 
-    def ask(self, call: Call, metadata: Mapping[str, str]) -> None: ...
+    async def ask(self, call: Call, metadata: Mapping[str, str]) -> None: ...
 
     async def judged(self) -> None: ...
 
@@ -76,12 +76,16 @@ class Screening:
 
         Raises a GatewayError for what may not: its code is `content_filter`, or RequestTooLarge.
         """
-        self._guarding = guarding = self._guards.begin(caller, model, name) if self._guards is not None else None
-        if guarding is None:
-            return await self._redacted(call, caller, model, name)
-        call = await self._redacted(await guarding.request(call), caller, model, name)
-        guarding.ask(call, {"model": model, "key": caller.alias, "team": caller.team})
-        return call
+        if self._guards is not None:
+            self._guarding = self._guards.begin(caller, model, name)
+        if self._guarding is not None:
+            call = await self._guarding.request(call)
+        return await self._redacted(call, caller, model, name)
+
+    async def ask(self, call: Call, caller: Principal, model: str) -> None:
+        """Asks services about what leaves; `judged` has what they say."""
+        if self._guarding is not None:
+            await self._guarding.ask(call, {"model": model, "key": caller.alias, "team": caller.team})
 
     async def judged(self) -> None:
         """Waits for what services say of the request, never longer than their timeouts. Raises a GatewayError."""

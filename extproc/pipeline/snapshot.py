@@ -10,6 +10,7 @@ from extproc.config.model import Backend, Gateway, Model, Target, UnknownPrice, 
 from extproc.errors import ConfigError, NotFound
 from extproc.exchange.actions import HeaderList
 from extproc.genai.prices import ModelPrice, PriceBook
+from extproc.pipeline.caching import Shelf
 from extproc.pipeline.screening import Screens
 from extproc.policy.authorize import allows_model
 from extproc.policy.credentials import (
@@ -72,15 +73,18 @@ class Snapshot:
         tokens: Tokens = NO_TOKENS,
         records: Records | None = None,
         screens: Screens | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         """`tokens` has what is fetched for backends; without it those are not to be served from. `records` are the
-        registry's, as they are at each moment. `screens` see what goes in and out, where the document asks for it.
+        registry's, as they are at each moment. `screens` see what goes in and out, where the document asks for it;
+        `shelf` has answers that were given before.
 
         Raises ConfigError for a model without a price where the document denies such models.
         """
         self.gateway = gateway
         self.directory = Directory(gateway, Records() if records is None else records)
         self.screens = screens or Screens()
+        self.shelf = shelf
         self.identities = Identities(gateway.identities)
         self._planner = Planner(gateway.rules)
         self._prices = prices

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import Raw
 
-from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES
+from extproc.apischema.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, MESSAGES, RESPONSES
 from extproc.errors import GatewayError, PermissionDenied
 from extproc.exchange.actions import HeaderList
 from extproc.genai.usage import TokenUsage
@@ -24,6 +25,8 @@ from extproc.translator.base import Call, Outcome
 _GENERATE_TEXT = (CHAT, COMPLETIONS, MESSAGES, RESPONSES)
 _MOST_OUTPUT = 1 << 24  # what a caller allows beyond that is no more than this
 _number = msgspec.json.Decoder(int | None).decode
+_flag = msgspec.json.Decoder(bool | None).decode
+_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Spending:
         self._meter: OutputMeter | None = None
         self._covered: int | None = None
         self._counted = 0
+        self._most: int | None = None
 
     @property
     def counter(self) -> Counter:
@@ -71,9 +75,15 @@ class Spending:
         return self._lease is not None and self._lease.plan.meters_output
 
     async def reserve(self, exchange_id: str, plan: Plan, call: Call, leg: Leg) -> None:
-        """Raises BudgetExceeded, RateLimited, StoreUnavailable."""
+        """Raises BudgetExceeded, RateLimited, StoreUnavailable; PermissionDenied for what no budget can follow."""
         if not plan.entries:
             return
+        if plan.meters_output and _answers_later(call):
+            raise PermissionDenied(
+                "A response in the background may not be used on a budget: nobody sees what it uses.",
+                param="background",
+                code="background_not_accounted",
+            )
         demand = self._demand(plan, call, leg)
         self._lease = await self._governor.admit(self._terms, plan, demand, exchange_id)
         self._covered = self._lease.covered
@@ -109,19 +119,24 @@ class Spending:
         if lease is None:
             return
         self._governor.settle(lease, usage, cost)
-        if usage is not None:
-            principal, model = lease.plan.principal.id, lease.plan.model
+        if usage is not None and not usage.estimated:
+            self._learn(lease.plan.principal.id, lease.plan.model, usage)
+
+    def _learn(self, principal: str, model: str, usage: TokenUsage) -> None:
+        """From whole answers only: one that was cut, by the caller's own bound too, says nothing of the next one."""
+        self._estimator.learn_input(principal, model, self._counted, usage.input_tokens)
+        if self._most is None or usage.output_tokens < self._most:
             self._estimator.learn_output(principal, model, usage.output_tokens)
-            if not usage.estimated:
-                self._estimator.learn_input(model, self._counted, usage.input_tokens)
 
     def _demand(self, plan: Plan, call: Call, leg: Leg) -> Demand:
+        if call.endpoint is COUNT_TOKENS:
+            return Demand()  # costs nothing anywhere
         if plan.counts_input:
             self._counted = counted_input(call, leg, self._counter)
-        tokens = self._estimator.input(plan.model, self._counted)
+        tokens = self._estimator.input(plan.principal.id, plan.model, self._counted)
         if call.endpoint not in _GENERATE_TEXT:
             return Demand(tokens, price=leg.price)
-        most = allowed_output(call)
+        self._most = most = allowed_output(call)
         likely = self._likely(plan, most, COLD_STREAM, stream=True)
         wanted = likely if call.stream else self._likely(plan, most, most or COLD_WHOLE, stream=False)
         return Demand(tokens, likely, max(likely, wanted), leg.price)
@@ -132,13 +147,38 @@ class Spending:
         return likely if most is None else min(likely, most)
 
 
+def _answers_later(call: Call) -> bool:
+    """Whether a response is made while nobody waits for it: fetched later, it is a pass-through."""
+    raw = call.fields.get("background") if call.endpoint is RESPONSES else None
+    try:
+        return raw is not None and _flag(raw) is True
+    except msgspec.DecodeError:
+        return False  # the provider's to refuse
+
+
 def allowed_output(call: Call) -> int | None:
     """The most output tokens that the caller allows, over all choices; None where it sets no bound."""
     for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
         bound = _positive(call, name)
         if bound is not None:
-            return min(bound * (_positive(call, "n") or 1), _MOST_OUTPUT)
+            return min(bound * _choices(call), _MOST_OUTPUT)
     return None
+
+
+def _choices(call: Call) -> int:
+    """How many answers are made. Completions has some for each prompt, of which it may return the best only."""
+    of_each = max(_positive(call, "n") or 1, _positive(call, "best_of") or 1)
+    prompts = call.fields.get("prompt")
+    return of_each * (_prompts(prompts) if prompts is not None and call.endpoint is COMPLETIONS else 1)
+
+
+def _prompts(raw: Raw) -> int:
+    """A list of numbers is one prompt, of tokens."""
+    try:
+        prompts = _list(raw)
+    except msgspec.DecodeError:
+        return 1
+    return sum(bytes(prompt)[:1] in (b'"', b"[") for prompt in prompts) or 1
 
 
 def _positive(call: Call, name: str) -> int | None:

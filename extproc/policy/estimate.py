@@ -54,7 +54,7 @@ class Estimator:
         self._whole_percent = whole_percent
         self._least_known = least_known
         self._series: OrderedDict[tuple[str, str], _Series] = OrderedDict()
-        self._ratios: OrderedDict[str, int] = OrderedDict()
+        self._ratios: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def output(self, principal: str, model: str, *, stream: bool) -> int | None:
         """Output tokens that an answer of this model to this principal is likely to have; None: nothing is known."""
@@ -65,21 +65,28 @@ class Estimator:
                 return series.quantile(percent)
         return None
 
-    def input(self, model: str, counted: int) -> int:
-        """Input tokens as the provider is likely to count them, from our own count."""
-        return -(-counted * self._ratios.get(model, _SCALE) // _SCALE)
+    def input(self, principal: str, model: str, counted: int) -> int:
+        """Input tokens as the provider is likely to count them, from our own count.
+
+        By the principal's own requests: what one sends that we cannot count is not laid to others.
+        """
+        return -(-counted * self._ratios.get((principal, model), _SCALE) // _SCALE)
 
     def learn_output(self, principal: str, model: str, tokens: int) -> None:
         for key in ((principal, model), ("", model)):
             self._touch(key).add(tokens)
 
-    def learn_input(self, model: str, counted: int, actual: int) -> None:
-        """How far our count was off; a tenth of the difference is believed each time."""
-        if counted <= 0 or actual <= 0:
+    def learn_input(self, principal: str, model: str, counted: int, actual: int) -> None:
+        """How far our count was off; a tenth of the difference is believed each time.
+
+        Where it was far off, there was something in the input that is not counted, such as images: that says nothing of
+        the next one.
+        """
+        seen = actual * _SCALE // counted if counted > 0 else 0
+        if not _LEAST_RATIO <= seen <= _MOST_RATIO:
             return
-        seen = min(max(actual * _SCALE // counted, _LEAST_RATIO), _MOST_RATIO)
-        known = self._ratios.pop(model, _SCALE)
-        self._ratios[model] = known + (seen - known) // 10
+        known = self._ratios.pop((principal, model), _SCALE)
+        self._ratios[principal, model] = known + (seen - known) // 10
         if len(self._ratios) > _MOST_SERIES:
             self._ratios.popitem(last=False)
 

@@ -280,6 +280,8 @@ class Governor:
             await asyncio.gather(*(self._touch(lease) for lease in leases[begin : begin + _AT_ONCE]))
 
     async def _touch(self, lease: Lease) -> None:
+        if lease.ending:
+            return
         with contextlib.suppress(StoreAway):  # the next beat, or the settlement, puts it right
             await self._ledger.extend(lease.id, self._ttl_ms, lease.stretches(0))
         if lease.ending:  # settled meanwhile: a lease that came back to life is ended again, as it was

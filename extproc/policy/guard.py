@@ -92,20 +92,19 @@ class Guarding:
         """The call without what rules redact. Raises ContentFiltered, or InvalidRequest for what cannot be read."""
         if not is_readable(call):
             return self._unread(call)
-        if len(call.body) <= LARGE:
-            body = self._checked(call, self._rules.engines.engine)
-        else:
+        if _is_large(call):
             body = await self._offload(lambda: self._checked(call, self._rules.engines.apart()))
+        else:
+            body = self._checked(call, self._rules.engines.engine)
         call = call if body is call.body else replace(call, body=body, fields=parse_object(body))
         self._answer_rules = self._rules.engines.engine.answer(call.fields)
         return call
 
-    def ask(self, call: Call, metadata: Mapping[str, str]) -> None:
-        """Asks the services about what leaves, without waiting."""
+    async def ask(self, call: Call, metadata: Mapping[str, str]) -> None:
+        """Asks the services about what leaves, without waiting for what they say."""
         if not self._rules.services or not call.fields:
             return
-        texts = tuple(text.text for text in read_request(call.fields).texts)
-        question = Question(Phase.REQUEST.value, texts, metadata)
+        question = Question(Phase.REQUEST.value, await self._texts(call), metadata)
         self._pending = [start(service.rule, service.judge, question) for service in self._rules.services]
 
     async def judged(self) -> None:
@@ -146,6 +145,10 @@ class Guarding:
         for pending in self._pending:
             pending.cancel()
 
+    async def _texts(self, call: Call) -> tuple[str, ...]:
+        view = await self._offload(lambda: read_request(call.fields)) if _is_large(call) else read_request(call.fields)
+        return tuple(text.text for text in view.texts)
+
     def _checked(self, call: Call, engine: Guardrails) -> bytes:
         view = read_request(call.fields) if call.fields else RequestView(())
         verdicts = engine.check_request(view)
@@ -158,6 +161,10 @@ class Guarding:
         if self._rules.use.unreadable is Unreadable.REFUSE:
             raise ContentFiltered("unreadable")
         return call
+
+
+def _is_large(call: Call) -> bool:
+    return len(call.body) > LARGE
 
 
 def _refuse(verdict: Verdict, what: str) -> None:

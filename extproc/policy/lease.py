@@ -6,7 +6,7 @@ from extproc.config.limits import BudgetRule, StoreAway
 from extproc.genai.usage import TokenUsage
 from extproc.policy.demand import Demand, used
 from extproc.policy.plan import Entry, Plan
-from extproc.store.base import Account, Budget, Charge, Hold, Position, Stretch
+from extproc.store.base import MOST, Account, Budget, Charge, Hold, Position, Stretch
 
 
 @dataclass(slots=True)
@@ -72,11 +72,12 @@ class Lease:
     def charges(self, usage: TokenUsage | None, cost: int | None, *, local: bool = False) -> tuple[Charge, ...]:
         """What the request turned out to use, for the store or for this process's own ledger.
 
-        A limit on what is under way uses nothing up.
+        A limit on what is under way uses nothing up, and nothing uses up more than the store can count, whatever number
+        a provider gave.
         """
         accounts = ((part.share or part.account) if local else part.account for part in self.parts)
         return tuple(
-            Charge(account, part.held, 0 if _under_way(account) else used(part.entry.measure, usage, cost))
+            Charge(account, part.held, 0 if _under_way(account) else min(used(part.entry.measure, usage, cost), MOST))
             for part, account in zip(self.parts, accounts, strict=True)
         )
 

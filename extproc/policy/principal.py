@@ -37,3 +37,10 @@ class Principal:
     source: Source = "document"
     expires: float | None = None
     metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def tenant(self) -> tuple[str, str]:
+        """Who shares placeholders and kept answers: what kind of name it is, and the name."""
+        if self.organisation:
+            return "organisation", self.organisation
+        return ("team", self.team) if self.team else ("key", self.id)

@@ -117,10 +117,7 @@ class Redactor:
 
     def tenant_key(self, caller: Principal) -> bytes:
         """What a caller's placeholders are made with."""
-        if caller.organisation:
-            return keyed(self._privacy.key, b"tenant", "organisation", caller.organisation)
-        kind, tenant = ("team", caller.team) if caller.team else ("key", caller.id)
-        return keyed(self._privacy.key, b"tenant", kind, tenant)
+        return keyed(self._privacy.key, b"tenant", *caller.tenant)
 
     async def _counted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> Mapping[Finding, int]:
         """What would be done; nothing is refused, whatever it is."""

@@ -12,6 +12,7 @@ from extproc.server.supervisor import Supervisor, worker_socket
 _MOST_BYTES = 64 << 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 _PASSED_ON = ("authorization", "content-type")
+_PASSED_BACK = ("content-type", "cache-control", "www-authenticate", "retry-after")
 
 
 class AdminProxy:
@@ -23,14 +24,17 @@ class AdminProxy:
         self._sessions: dict[int, aiohttp.ClientSession] = {}
 
     async def forward(self, request: web.Request) -> web.Response:
-        """The answer of the first worker that is ready: what one of them changes, all know within a second."""
+        """The answer of the first worker that is ready, and there: what one changes, all know within a second."""
         if not self._wanted():
             return _error(404, "This path is not served here: the document has no admin.tokens.", "unknown_path")
         if (request.content_length or 0) > _MOST_BYTES:
             return _error(413, f"The body is larger than {_MOST_BYTES} bytes.", "request_too_large")
         for worker in self._supervisor.workers:
             if worker.state == "ready":
-                return await self._ask(worker.index, request)
+                try:
+                    return await self._ask(worker.index, request)
+                except aiohttp.ClientConnectorError:
+                    continue  # it has just died: nothing was asked of it
         return _error(503, "No worker is ready.", "unavailable")
 
     async def close(self, _: web.Application) -> None:
@@ -43,10 +47,10 @@ class AdminProxy:
             async with self._session(index).request(
                 request.method, f"http://worker{request.rel_url}", headers=headers, data=await request.read()
             ) as answer:
-                kept = {
-                    name: answer.headers[name] for name in ("content-type", "cache-control") if name in answer.headers
-                }
+                kept = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
                 return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+        except aiohttp.ClientConnectorError:
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError):
             return _error(503, "The worker did not answer.", "unavailable")
 

@@ -77,8 +77,8 @@ class Servicer:
         except Cut:
             await context.abort(grpc.StatusCode.ABORTED, "the stream was ended")
         finally:
-            self._gauges.exchange_closed()
             await self._defended(exchange, _closing(exchange))
+            self._gauges.exchange_closed()
 
     async def _attempt(self, exchange_id: str, context: "ServicerContext[Any, Any]") -> None:
         exchange = self._exchanges.find(exchange_id)

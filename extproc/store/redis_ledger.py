@@ -83,12 +83,11 @@ class RedisLedger:
 
 
 def _present(answers: Sequence[Verdict | StoreAway]) -> list[Verdict]:
-    """Raises StoreAway where one request was not answered."""
-    present: list[Verdict] = []
-    for answer in answers:
-        if isinstance(answer, StoreAway):
-            raise answer
-        present.append(answer)
+    """Raises StoreAway where one request was not answered; `asked` where any of them was sent."""
+    present = [answer for answer in answers if isinstance(answer, Verdict)]
+    away = [answer for answer in answers if isinstance(answer, StoreAway)]
+    if away:
+        raise StoreAway(str(away[0]), asked=bool(present) or any(each.asked for each in away))
     return present
 
 

@@ -73,12 +73,15 @@ def _field(kind: str, id: str) -> str:
 
 
 def _record(field: bytes, stored: bytes) -> Record:
-    version, _, data = stored.partition(b":")
+    """What somebody else wrote there has no version, and is for its readers to refuse: others are not its victims."""
+    version, colon, data = stored.partition(b":")
+    if not (colon and version.isdigit()):
+        return _of_field(field, 0, stored)
     return _of_field(field, int(version), data)
 
 
 def _of_field(field: bytes, version: int, data: bytes | None) -> Record:
-    kind, _, name = field.decode().partition(":")
+    kind, _, name = field.decode(errors="replace").partition(":")
     return Record(kind, name, version, data)
 
 

@@ -91,6 +91,7 @@ class Families:
         self._describe_exchanges()
         self._describe_limits()
         self._describe_privacy()
+        self._describe_cache()
         self._describe_process()
 
     def _describe_operations(self) -> None:
@@ -151,6 +152,12 @@ class Families:
             "llm_gateway_guardrail_verdicts_total", "Findings of guardrails.", ("rule", "action", "mode", "phase")
         )
         self.restored = self._counter("llm_gateway_restored_total", "Placeholders in answers.", ("outcome",))
+
+    def _describe_cache(self) -> None:
+        self.cache_lookups = self._counter(
+            "llm_gateway_cache_lookups_total", "Requests by what the cache had.", ("model", "outcome")
+        )
+        self.cache_events = self._counter("llm_gateway_cache_events_total", "What happened in the cache.", ("event",))
 
     def _describe_process(self) -> None:
         self.open_exchanges = self._gauge("llm_gateway_open_exchanges", "Exchanges under way.", "livesum")

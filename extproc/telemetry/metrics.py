@@ -173,6 +173,14 @@ class Metrics:
         """What a request used will never be told to the store."""
         self._families.settlements_lost.inc()
 
+    def cache_lookup(self, model: str, outcome: str) -> None:
+        """A request of a model was answered by the cache (`hit`, `coalesced`), or was not (`miss`, `bypass`)."""
+        self._families.cache_lookups.labels(_printable(model), outcome).inc()
+
+    def cache_event(self, event: str) -> None:
+        """One of the cache's own events: a kept answer, an entry that does not open, …"""
+        self._families.cache_events.labels(event).inc()
+
     def config_loaded(self, now: float) -> None:
         """A configuration document came into force at `now`, Unix time in seconds."""
         self._families.config_ok.set(1)

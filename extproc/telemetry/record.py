@@ -14,6 +14,7 @@ class DataPath(StrEnum):
     COUNT = "count"  # the body, unchanged but for a usage chunk nobody asked for
     TRANSLATE = "translate"  # the body, rewritten
     TRANSFORM = "transform"  # the body, with values restored or looked at by guardrails, translated or not
+    CACHE = "cache"  # none: an answer that was kept
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,19 +1,23 @@
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import pytest
 
+from extproc.admin.registrar import CachePurge
 from extproc.config.model import Gateway
 from tests.admin.office import Api, document, started
 
-Starting = Callable[[Gateway], Awaitable[Api]]
+
+class Starting(Protocol):
+    async def __call__(self, of: Gateway, cache: CachePurge | None = None) -> Api: ...
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Starting]:
     made: list[Api] = []
 
-    async def one(of: Gateway) -> Api:
-        made.append(await started(of))
+    async def one(of: Gateway, cache: CachePurge | None = None) -> Api:
+        made.append(await started(of, cache))
         return made[-1]
 
     yield one

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 
 from extproc.admin.app import build_admin_api
-from extproc.admin.registrar import Office
+from extproc.admin.registrar import CachePurge, Office
 from extproc.config.model import Backend, Gateway, Model, Schema, Secret, Target
 from extproc.policy.directory import Directory
 from extproc.policy.records import Records
@@ -78,11 +78,11 @@ def _authorized() -> dict[str, str]:
     return {"authorization": f"Bearer {TOKEN}"}
 
 
-async def started(of: Gateway) -> Api:
+async def started(of: Gateway, cache: CachePurge | None = None) -> Api:
     """Its client is to be closed."""
     clock = Clock()
     store = MemoryStore(clock)
-    office = Office(store, store, Replica(store, Records()), lambda: of, clock)
+    office = Office(store, store, Replica(store, Records()), lambda: of, clock, cache)
     client: TestClient[Any, Any] = TestClient(TestServer(build_admin_api(office)))
     await client.start_server()
     return Api(client, store, clock, of)

@@ -107,6 +107,7 @@ async def test_a_key_expires(api: Api, fields: dict[str, object], expires: str |
             "rpm_limit: must be a whole number from 1 to 1000000000000.",
         ),
         ({"soft_budget": 5}, "soft_budget", "soft_budget: has no meaning without max_budget."),
+        ({"duration": "999999999w"}, "duration", "duration: must be at most 36500d."),
         ({"duration": "30d", "expires": "2030-01-01"}, "expires", "Give either duration or expires."),
         ({"expires": "2026-11-21"}, "expires", "This time is past."),
         ({"expires": "2027-02-30"}, "expires", "There is no such date or time."),

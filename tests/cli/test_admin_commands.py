@@ -1,4 +1,4 @@
-"""`extproc keys`, `teams` and `budgets`, against an admin API that serves."""
+"""`extproc keys`, `teams`, `budgets` and `cache`, against an admin API that serves."""
 
 import asyncio
 import json
@@ -9,17 +9,35 @@ from typing import Any
 
 import pytest
 
+from extproc.cache.base import Purged
 from extproc.cli import main
+from extproc.config.cache import CacheRoute, CacheSettings
 from extproc.config.limits import BudgetRule, Measure, Scope, Total
 from tests.admin.office import NOW, TOKEN, Api, document, started
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
+CACHE = CacheSettings(b"\x5f" * 32, (CacheRoute(name="faq"),))
 RULE = BudgetRule(name="month", scope=Scope.TEAM, measure=Measure.MONEY, amount=10**11, window=Total())
 
 
+class Purges:
+    """Writes down what it is asked to forget."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str]] = []
+
+    async def purge(self, what: Purged, name: str) -> None:
+        self.done.append((what, name))
+
+
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    made = await started(document(rules=(RULE,)))
+def purges() -> Purges:
+    return Purges()
+
+
+@pytest.fixture
+async def api(purges: Purges) -> AsyncIterator[Api]:
+    made = await started(document(rules=(RULE,), cache=CACHE), purges)
     yield made
     await made.client.close()
 
@@ -108,6 +126,29 @@ async def test_a_budget_is_shown_and_raised(extproc: Command) -> None:
         ["month", "team", "research", "150.00", "0.00", "0.00", "150.00", "USD", "total", "-"],
     )
     assert (await asked(extproc, "budgets", "unraise", made["raise_id"]))["deleted_raise"] == made["raise_id"]
+
+
+async def test_kept_answers_are_purged(extproc: Command, purges: Purges) -> None:
+    assert await extproc("cache", "purge", "--all") == (0, "purged  all\n", "")
+    assert await asked(extproc, "cache", "purge", "--route", "faq") == {"purged": "route", "name": "faq"}
+    assert await extproc("cache", "purge", "--tenant", "acme") == (0, "purged  tenant\nname    acme\n", "")
+    assert purges.done == [
+        ("all", ""),
+        ("route", "faq"),
+        ("tenant", "organisation:acme"),
+        ("tenant", "team:acme"),
+        ("tenant", "key:acme"),
+    ]
+    assert (await extproc("cache", "purge", "--route", "fag"))[2] == (
+        "extproc: There is no route 'fag' (did you mean 'faq'?).\n"
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "--route", "faq")])
+def test_a_purge_says_of_what(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["cache", "purge", *words])
+    assert "--tenant" in capsys.readouterr().err
 
 
 async def test_what_the_api_refuses_is_said_in_one_line(extproc: Command) -> None:

@@ -56,6 +56,14 @@ def test_a_bad_document_is_named_with_file_and_place(tmp_path: Path, capsys: pyt
     assert "models[0].targets[0]: there is no backend 'opnai' (did you mean 'openai'?)" in err
 
 
+def test_check_compiles_rules_and_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "gateway.yaml"
+    rule = {"name": "form", "schema": {"json": '{"type": "nothing"}'}}
+    path.write_text(yaml.safe_dump(document(guardrails={"rules": [rule], "apply": [{"rules": ["form"]}]})))
+    assert main(["check", "--config", str(path)]) == 2
+    assert capsys.readouterr().err == "extproc: guardrails: The rule 'form': The JSON schema is not valid.\n"
+
+
 def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", "/nowhere/gateway.yaml"]) == 2
     assert capsys.readouterr().err == "extproc: /nowhere/gateway.yaml: cannot be read: FileNotFoundError\n"

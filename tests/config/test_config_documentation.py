@@ -21,7 +21,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encod
 ENVIRON = dict.fromkeys(
     ("OPENAI_API_KEY", "REDIS_PASSWORD", "NOTEBOOK_KEY", "ADMIN_TOKEN", "WEBHOOK_SECRET"), "0123456789abcdef"
 )
-ENVIRON["PRIVACY_KEY"] = "5f" * 32
+ENVIRON |= dict.fromkeys(("PRIVACY_KEY", "CACHE_KEY"), "5f" * 32)
 
 
 def test_the_example_is_right() -> None:
@@ -57,6 +57,9 @@ def test_the_example_fits_the_schema() -> None:
         {"guardrails": {"rules": [{"name": "a", "secrets": {}, "tools": []}]}},
         {"guardrails": {"rules": [{"name": "a", "size": {}}]}},
         {"privacy": {"policies": []}},
+        {"cache": {"key": {"env": "KEY"}, "routes": []}},
+        {"cache": {"key": {"env": "KEY"}, "routes": [{"name": "a", "temperature": 2.5}]}},
+        {"cache": {"routes": [{"name": "a"}]}},
         {"privacy": {"key": {"env": "KEY"}, "policies": [{"name": "a", "entities": {"EMAIL_ADDRESS": "redact"}}]}},
         {"privacy": {"key": {"env": "KEY"}, "policies": [{"name": "a", "entities": {"e-mail": "mask"}}]}},
     ],

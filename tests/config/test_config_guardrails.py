@@ -119,6 +119,11 @@ MISTAKES = {
         "[]",
         "guardrails.rules[0].pattern.regex: is no regular expression of RE2",
     ),
+    "a pattern that is everywhere": (
+        ["name: r, pattern: {regex: 'a*'}"],
+        "[]",
+        "guardrails.rules[0].pattern.regex: matches where there is nothing",
+    ),
     "a schema that is no JSON": (
         ["name: r, schema: {json: '{'}"],
         "[]",

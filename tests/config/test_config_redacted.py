@@ -142,6 +142,7 @@ accounting: {{prices: [{{provider: openai, model: x, input: "2.50", output: 10}}
         "admin": {"tokens": []},
         "privacy": None,
         "guardrails": None,
+        "cache": None,
     }
 
 

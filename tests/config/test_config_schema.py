@@ -43,6 +43,7 @@ def test_the_documents_fields() -> None:
         "admin",
         "privacy",
         "guardrails",
+        "cache",
     ]
     assert document["required"] == ["version", "backends", "models"]
 

@@ -81,6 +81,11 @@ def test_many_texts_are_bounded_together(tokenizers: Tokenizers) -> None:
     assert tokenizers.count_json_text("gpt-4o", raw) == 500_112
 
 
+def test_what_comes_after_just_so_many_characters_counts_too(tokenizers: Tokenizers) -> None:
+    document = json.dumps([" hello" * 16_666 + " big", " hello" * 100_000]).encode()  # the first has 100,000 characters
+    assert 116_000 <= tokenizers.count_json_text("gpt-4o", document) <= 117_500
+
+
 def test_a_long_word_is_counted(tokenizers: Tokenizers) -> None:
     assert tokenizers.count("gpt-4o", "a" * 250_000) == 31_250
 
@@ -114,6 +119,23 @@ def test_a_long_word_is_counted(tokenizers: Tokenizers) -> None:
             1 + 3 + 3,
             id="media are not text",
         ),
+        pytest.param(
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "source": {"type": "base64", "media_type": "hello", "data": "AAAA" * 1000}},
+                        {"type": "document", "source": {"type": "text", "media_type": "hello", "data": "hello world"}},
+                        {"type": "input_file", "filename": "hello", "file_data": "AAAA" * 1000},
+                        {"type": "reasoning", "encrypted_content": "AAAA" * 1000},
+                        {"type": "thinking", "thinking": "hello", "signature": "AAAA" * 1000},
+                    ],
+                }
+            ],
+            1 + 1 + 1 + 2 + 1 + 1 + 3 + 3,
+            id="media and sealed reasoning of other formats",
+        ),
+        pytest.param({"data": "hello world", "type": {"data": "hello"}}, 2 + 0, id="any object with data"),
         pytest.param([{"role": "user", "n": 5, "flag": True, "none": None, "x": 1.5}], 1 + 3 + 3, id="other values"),
     ],
 )
@@ -124,6 +146,18 @@ def test_json_text(tokenizers: Tokenizers, document: object, tokens: int) -> Non
 def test_numbers_of_any_size_do_not_matter(tokenizers: Tokenizers) -> None:
     raw = b'[{"role":"user","a":1e400,"b":1234567890123456789012345678901234567890}]'
     assert tokenizers.count_json_text("gpt-4o", raw) == 1 + 3 + 3
+
+
+def test_a_number_that_python_does_not_take_is_counted_as_it_is_written(tokenizers: Tokenizers) -> None:
+    raw = b'[{"role":"user","a":%s}]' % (b"1" * 5000)
+    assert 1000 < tokenizers.count_json_text("gpt-4o", raw) < 5000
+
+
+def test_very_many_members_are_estimated(tokenizers: Tokenizers) -> None:
+    token_ids = json.dumps([[15339] * 1000] * 300).encode()
+    assert 300_000 <= tokenizers.count_json_text("gpt-4o", token_ids) <= 301_000
+    words = json.dumps(["hello"] * 300_000).encode()
+    assert 300_000 <= tokenizers.count_json_text("gpt-4o", words) <= 1_200_000
 
 
 def test_what_is_not_json_is_refused(tokenizers: Tokenizers) -> None:

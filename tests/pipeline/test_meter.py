@@ -14,7 +14,7 @@ class Words:
         return len(text.split())
 
 
-def test_nothing_is_counted_while_the_characters_fit() -> None:
+def test_nothing_is_counted_while_the_bytes_fit() -> None:
     text: list[str] = []
     words = Words()
     meter = OutputMeter(text, words)
@@ -22,6 +22,12 @@ def test_nothing_is_counted_while_the_characters_fit() -> None:
         text.append("four")
         assert not meter.exceeds(100)
     assert words.asked == 0
+
+
+def test_a_character_of_several_bytes_may_be_as_many_tokens() -> None:
+    meter = OutputMeter(["𐀀𐀁𐀂𐀃"], lambda text: 4 * len(text))  # as o200k_base has these
+    assert meter.exceeds(15)
+    assert not meter.exceeds(16)
 
 
 def test_what_no_longer_fits_is_counted() -> None:

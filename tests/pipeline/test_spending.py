@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.apischema.endpoints import CHAT
+from extproc.apischema.endpoints import CHAT, COMPLETIONS
 from extproc.config.limits import AnyRule, BudgetRule, ConcurrencyLimit, Measure, RateLimit, Scope, Total
 from extproc.errors import BudgetExceeded, PermissionDenied, RateLimited
 from extproc.exchange.actions import BodyMode, Cut, Respond, Upstream
 from extproc.exchange.events import RequestHeaders, ResponseBody
 from extproc.genai.prices import PriceBook
+from extproc.genai.usage import TokenUsage
 from extproc.pipeline.processor import Exchange, Processor
 from extproc.pipeline.snapshot import Snapshot
-from extproc.pipeline.spending import Treasury, allowed_output
+from extproc.pipeline.spending import Spending, Treasury, allowed_output
 from extproc.translator.base import Call
 from extproc.wire.json_object import parse_object
 from tests.pipeline.conftest import GATEWAY, FakeClock, Records, treasury
@@ -128,6 +129,13 @@ async def test_embeddings_hold_their_input_only(begin: Begin) -> None:
     assert isinstance(await exchange.request_body(type(body())(sent)), Upstream)
 
 
+async def test_counting_tokens_holds_nothing_of_a_budget(begin: Begin) -> None:
+    exchange = begin(budget(amount=3))
+    await exchange.request_headers(headers(path="/v1/messages/count_tokens"))
+    sent = {"model": "claude", "messages": [{"role": "user", "content": "one two three four five six"}]}
+    assert isinstance(await exchange.request_body(type(body())(json.dumps(sent).encode())), Upstream)
+
+
 async def test_pass_through_counts_as_a_request(begin: Begin) -> None:
     limit = RateLimit(name="r", scope=Scope.KEY, measure=Measure.REQUESTS, amount=1, seconds=60, burst=1)
     sent = {":method": "GET", ":path": "/v1/files", "authorization": "Bearer sk-test"}
@@ -147,6 +155,46 @@ async def test_what_has_no_price_is_not_for_a_budget_of_money(begin: Begin) -> N
     with pytest.raises(PermissionDenied) as caught:
         await exchange.request_body(type(body())(b'{"prompt": "a cat"}'))
     assert caught.value.code == "endpoint_without_price"
+
+
+@pytest.mark.parametrize(("background", "code"), [(b"true", "background_not_accounted"), (b"false", None)])
+async def test_a_response_in_the_background_is_not_for_a_budget(
+    begin: Begin, background: bytes, code: str | None
+) -> None:
+    exchange = begin(budget())
+    await exchange.request_headers(headers(path="/v1/responses"))
+    asked = exchange.request_body(type(body())(b'{"model": "gpt-4o", "input": "hi", "background": %s}' % background))
+    if code is None:
+        assert isinstance(await asked, Upstream)
+    else:
+        with pytest.raises(PermissionDenied) as caught:
+            await asked
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("most", "usage", "likely"),
+    [
+        (1000, TokenUsage(input_tokens=10, output_tokens=5), 6),
+        (5, TokenUsage(input_tokens=10, output_tokens=5), None),
+        (1000, TokenUsage(input_tokens=10, output_tokens=5, estimated=True), None),
+    ],
+    ids=["whole", "cut by its own bound", "cut by whoever"],
+)
+async def test_only_whole_answers_are_learnt_from(
+    shared: Treasury, most: int, usage: TokenUsage, likely: int | None
+) -> None:
+    for number in range(4):
+        snapshot = Snapshot(replace(GATEWAY, rules=(budget(amount=10**9),)), PriceBook())
+        spending = Spending(shared, snapshot.terms())
+        sent = b'{"max_tokens": %d}' % most
+        call = Call(endpoint=CHAT, path="/v1/chat/completions", body=sent, fields=parse_object(sent), model="gpt-4o")
+        caller = snapshot.directory.find("sk-test", 0.0)
+        chain = snapshot.chain("gpt-4o")
+        plan = spending.plan(caller, "gpt-4o", "gpt-4o")
+        await spending.reserve(f"exchange-{number}", plan, call, chain.legs[0])
+        spending.settle(usage, None)
+    assert shared.estimator.output("dev", "gpt-4o", stream=True) == likely
 
 
 async def test_the_quota_is_shown(begin: Begin) -> None:
@@ -200,6 +248,12 @@ async def test_the_quota_is_shown(begin: Begin) -> None:
         ({"max_completion_tokens": 60, "max_tokens": 50}, 60),
         ({"max_output_tokens": 70}, 70),
         ({"max_tokens": 50, "n": 3}, 150),
+        ({"max_tokens": 50, "n": 2, "best_of": 4}, 200),
+        ({"max_tokens": 50, "prompt": "one"}, 50),
+        ({"max_tokens": 50, "prompt": ["one", "two", "three"]}, 150),
+        ({"max_tokens": 50, "prompt": [[1, 2], [3]], "n": 2}, 200),
+        ({"max_tokens": 50, "prompt": [1, 2, 3]}, 50),
+        ({"max_tokens": 50, "prompt": []}, 50),
         ({"max_tokens": None}, None),
         ({"max_tokens": 0}, None),
         ({"max_tokens": -5}, None),
@@ -209,5 +263,11 @@ async def test_the_quota_is_shown(begin: Begin) -> None:
 )
 def test_the_callers_bound_on_its_output(fields: dict[str, object], most: int | None) -> None:
     sent = json.dumps(fields).encode()
-    call = Call(endpoint=CHAT, path="/v1/chat/completions", body=sent, fields=parse_object(sent), model="m")
+    call = Call(endpoint=COMPLETIONS, path="/v1/completions", body=sent, fields=parse_object(sent), model="m")
     assert allowed_output(call) == most
+
+
+def test_a_prompt_is_completions_own() -> None:
+    sent = b'{"max_tokens": 50, "prompt": ["one", "two"]}'
+    call = Call(endpoint=CHAT, path="/v1/chat/completions", body=sent, fields=parse_object(sent), model="m")
+    assert allowed_output(call) == 50

@@ -6,7 +6,7 @@ from extproc.policy.estimate import Estimator
 def test_nothing_is_known_at_first() -> None:
     estimator = Estimator()
     assert estimator.output("key", "gpt-4o", stream=True) is None
-    assert estimator.input("gpt-4o", 100) == 100
+    assert estimator.input("key", "gpt-4o", 100) == 100
 
 
 def test_a_stream_is_taken_for_the_upper_quartile_of_those_before_it() -> None:
@@ -44,19 +44,24 @@ def test_an_answer_beyond_all_steps_is_the_largest_one() -> None:
 def test_our_own_count_of_input_is_corrected_by_the_providers() -> None:
     estimator = Estimator()
     for _ in range(60):
-        estimator.learn_input("claude", 100, 150)
-    assert 148 <= estimator.input("claude", 100) <= 150
-    assert estimator.input("gpt-4o", 100) == 100
+        estimator.learn_input("key", "claude", 100, 150)
+    assert 148 <= estimator.input("key", "claude", 100) <= 150
+    assert estimator.input("key", "gpt-4o", 100) == 100
 
 
-def test_an_absurd_count_moves_the_correction_within_bounds() -> None:
+def test_what_one_caller_sends_is_not_laid_to_another() -> None:
     estimator = Estimator()
-    for _ in range(200):
-        estimator.learn_input("claude", 1, 10**12)
-    assert estimator.input("claude", 100) <= 400
-    estimator.learn_input("claude", 0, 5)
-    estimator.learn_input("claude", 5, 0)
-    assert estimator.input("claude", 100) <= 400
+    for _ in range(60):
+        estimator.learn_input("other", "gpt-4o", 1000, 3000)
+    assert estimator.input("text", "gpt-4o", 10_000) == 10_000
+
+
+def test_a_count_that_missed_something_says_nothing() -> None:
+    estimator = Estimator()
+    for counted, actual in ((1, 10**12), (10, 1500), (1000, 10), (0, 5), (5, 0)):
+        for _ in range(50):
+            estimator.learn_input("key", "claude", counted, actual)
+    assert estimator.input("key", "claude", 100) == 100
 
 
 def test_whoever_was_not_heard_of_for_longest_is_forgotten() -> None:

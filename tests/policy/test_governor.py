@@ -559,3 +559,10 @@ async def test_of_two_limits_the_one_that_the_request_never_fits_is_told() -> No
     with pytest.raises(RateLimited) as caught:
         await office.admit(700, 0)
     assert caught.value.headers == {"x-should-retry": "false"}
+
+
+async def test_a_provider_who_counts_beyond_all_bounds_uses_up_what_there_can_be() -> None:
+    office = Office(TOKENS, MONEY)
+    lease = await office.admit()
+    await office.settle(lease, TokenUsage(input_tokens=100, output_tokens=10**30))
+    assert [spent for spent, _, _ in await office.stands()] == [base.MOST, base.MOST]

@@ -43,6 +43,21 @@ class TestRegistry(RegistryContract):
         assert (later.whole, len(later.records)) == (False, 1200)
         assert everything.version == later.version == later.records[-1].version
 
+    async def test_what_somebody_else_wrote_there_does_not_keep_a_reader_from_the_rest(
+        self, store: TimedRedis, timed_server: Server
+    ) -> None:
+        version = await store.store.put("key", "ours", b"{}", expected=None)
+        records = f"{store.prefix}:{{registry}}:records"
+        with timed_server.client() as theirs:
+            theirs.hset(records, mapping={"key:theirs": "garbage", b"\xff": "1:{}"})
+
+        everything = await store.store.changes(0)
+
+        found = {(each.kind, each.id): (each.version, each.data) for each in everything.records}
+        assert found["key", "ours"] == (version, b"{}")
+        assert found["key", "theirs"] == (0, b"garbage")
+        assert await store.store.put("key", "theirs", b"{}", expected=0) > version
+
     async def test_a_reader_who_was_away_for_too_many_changes_reads_everything(self, store: TimedRedis) -> None:
         seen = await store.store.put("key", "k1", b"{}", expected=None)
         for _ in range(20):

@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,10 @@ from redis.crc import key_slot
 from extproc.config.model import RedisMode, RedisOptions
 from extproc.store.base import Budget, Charge, Hold, Position, StoreAway, Stretch
 from extproc.store.redis import RedisStore
+from extproc.store.redis_ledger import RedisLedger
+from extproc.store.redis_requests import Keys
+from extproc.store.redis_scripts import Script
+from extproc.store.redis_server import Word
 from tests.store.conftest import PATIENCE_MS, TimedRedis
 from tests.store.contract import LedgerContract, RegistryContract, budget, exactly, extend, reserve, settle
 from tests.store.servers import Server, cluster, free_port
@@ -61,6 +65,37 @@ class TestPartitions:
 
         assert verdict.admitted
         assert (await store.store.read([odd]))[0] == Position(reserved=40, remaining=60)
+
+    @pytest.mark.parametrize(
+        ("elsewhere", "asked"),
+        [(StoreAway("no answer in time"), True), (StoreAway("away a moment ago", asked=False), False)],
+    )
+    async def test_what_one_partition_may_have_reserved_is_not_taken_for_never_asked(
+        self, elsewhere: StoreAway, asked: bool
+    ) -> None:
+        away = StoreAway("away a moment ago", asked=False)
+        ledger = RedisLedger(_Away({"{acme}": away, "{zenith}": elsewhere}), Keys("llm", together=False))
+
+        with pytest.raises(StoreAway) as caught:
+            await ledger.reserve(
+                "a", TTL_MS, [exactly(budget(partition="acme"), 1), exactly(budget(partition="zenith"), 1)]
+            )
+
+        assert caught.value.asked is asked
+
+
+class _Away:
+    """A topology of which no node answers, by hash tag."""
+
+    available = False
+
+    def __init__(self, reasons: Mapping[str, StoreAway]) -> None:
+        self._reasons = reasons
+
+    async def call(self, script: Script | None, key: str, *words: Word) -> object:
+        raise next(reason for tag, reason in self._reasons.items() if tag in key)
+
+    async def close(self) -> None: ...
 
 
 @pytest.fixture

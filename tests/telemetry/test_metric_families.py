@@ -32,6 +32,8 @@ CONTRACT = {
     "llm_gateway_redactions_total": ("counter", {"entity", "action", "mode", "policy", "team"}),
     "llm_gateway_guardrail_verdicts_total": ("counter", {"rule", "action", "mode", "phase"}),
     "llm_gateway_restored_total": ("counter", {"outcome"}),
+    "llm_gateway_cache_lookups_total": ("counter", {"model", "outcome"}),
+    "llm_gateway_cache_events_total": ("counter", {"event"}),
     "llm_gateway_open_exchanges": ("gauge", set()),
     "llm_gateway_credential_renewals_total": ("counter", {"backend", "outcome"}),
     "llm_gateway_internal_errors_total": ("counter", set()),
@@ -55,6 +57,8 @@ def test_the_metrics_are_these_and_have_these_labels(a_record):
     metrics.budget_used("month", "team", "search", 0.5)
     metrics.budget_threshold("month", "team", "search", 80)
     metrics.decided_without_store("deny")
+    metrics.cache_lookup("gpt-4o", "hit")
+    metrics.cache_event("kept")
 
     assert families_of(generate_latest(registry).decode()) == CONTRACT
 

@@ -171,6 +171,20 @@ def test_internal_errors_are_counted():
     assert registry.get_sample_value("llm_gateway_internal_errors_total") == 1
 
 
+def test_lookups_and_events_of_the_cache_are_counted():
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.cache_lookup("gpt-4o", "hit")
+    metrics.cache_lookup("gpt-4o", "hit")
+    metrics.cache_lookup("gpt-4o", "bypass")
+    metrics.cache_event("corrupt")
+
+    lookups = "llm_gateway_cache_lookups_total"
+    assert registry.get_sample_value(lookups, {"model": "gpt-4o", "outcome": "hit"}) == 2
+    assert registry.get_sample_value(lookups, {"model": "gpt-4o", "outcome": "bypass"}) == 1
+    assert registry.get_sample_value("llm_gateway_cache_events_total", {"event": "corrupt"}) == 1
+
+
 def test_a_rejected_document_leaves_the_time_of_the_last_good_one():
     registry = CollectorRegistry()
     metrics = Metrics(registry)

@@ -1,0 +1,65 @@
+"""What redacting a request costs: detection, placeholders and the new body, in process."""
+
+import json
+import time
+
+from bench.result import Result
+from bench.stats import median
+from extproc.policy.detectors import surrogates
+from extproc.privacy.apply import Action, Find, Policy
+from extproc.privacy.detect.detector import Detector
+from extproc.privacy.detect.entity import Entity
+from extproc.privacy.vault import Vault
+from extproc.privacy.walk import redact_body
+from tests.privacy.detect import hostile
+
+_ROUNDS, _HOSTILE_ROUNDS = 200, 3
+_KEY = bytes(32)
+_NOT_IN_JSON = ("surrogates",)
+_TEXT = "The quick brown fox jumps over the lazy dog, and then it writes a short report about how far it came. "
+_TEN = (
+    "john.doe@corp.example.org (415) 555-2671 +49 30 12345678 SSN 536-90-4399 4111 1111 1111 1111 "
+    "DE89 3704 0044 0532 0130 00 192.168.1.20 born on 12/05/1985 123 Main Street jane@corp.example.org "
+)
+_SIZE = 4 << 10
+_POLICY = Policy({Entity.CREDIT_CARD.value: Action.SURROGATE}, default=Action.REPLACE)
+
+
+def clean(name: str, _: int) -> Result:
+    """4 KB in which nothing is found."""
+    return _result(name, [(_TEXT * (_SIZE // len(_TEXT) + 1))[:_SIZE]], _ROUNDS)
+
+
+def ten(name: str, _: int) -> Result:
+    """4 KB with ten values."""
+    rest = _SIZE - len(_TEN)
+    return _result(name, [_TEN + (_TEXT * (rest // len(_TEXT) + 1))[:rest]], _ROUNDS)
+
+
+def hostile_texts(name: str, _: int) -> Result:
+    """The worst of the hostile texts of 100 KB that JSON can hold."""
+    texts = [text for kind, text in hostile.texts().items() if kind not in _NOT_IN_JSON]
+    return _result(name, texts, _HOSTILE_ROUNDS)
+
+
+def _result(name: str, texts: list[str], rounds: int) -> Result:
+    """CPU milliseconds of a request with a text: of the text that takes longest, the median of the rounds."""
+    detector = Detector()
+    costs = [median([_milliseconds(detector, _body(text)) for _ in range(rounds)]) for text in texts]
+    found = redact_body(_body(texts[0]), detector.find, _POLICY, _vault()).counts
+    return Result(name, more={"ms_per_request": max(costs), "texts": len(texts), "found": sum(found.values())})
+
+
+def _milliseconds(detector: Detector, body: bytes) -> float:
+    find: Find = detector.scan().find
+    began = time.thread_time()
+    redact_body(body, find, _POLICY, _vault())
+    return (time.thread_time() - began) * 1e3
+
+
+def _vault() -> Vault:
+    return Vault(_KEY, surrogates().make)
+
+
+def _body(text: str) -> bytes:
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}, ensure_ascii=False).encode()

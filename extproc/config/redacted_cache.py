@@ -1,0 +1,26 @@
+"""The section `cache` as administrators may see it: without its key."""
+
+from typing import Any
+
+from extproc.config.cache import CacheRoute, CacheSettings
+
+
+def cache_view(cache: CacheSettings) -> dict[str, Any]:
+    """JSON-able values."""
+    return {"memory_bytes": cache.memory_bytes, "routes": [_route(route) for route in cache.routes]}
+
+
+def _route(route: CacheRoute) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "models": list(route.models),
+        "ttl": f"{route.ttl_seconds}s",
+        "temperature": route.most_temperature,
+        "tool_calls": route.tool_calls,
+        "alternatives": route.alternatives,
+        "kept_by_provider": route.kept_by_provider,
+        "users_apart": route.users_apart,
+        "max_request_bytes": route.most_request_bytes,
+        "max_answer_bytes": route.most_answer_bytes,
+        "coalesce": route.coalesce,
+    }
