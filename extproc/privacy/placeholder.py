@@ -15,6 +15,7 @@ is 1 in 14,000, and then the vault takes the next `attempt`.
 """
 
 import re
+from functools import lru_cache
 
 from extproc.privacy.keyed import keyed
 
@@ -23,6 +24,7 @@ DIGITS_PATTERN = f"[0-9][0-9a-f]{{{DIGITS - 1}}}"
 _NOT_LETTERS = re.compile("[^A-Z]+")
 
 
+@lru_cache(1024)
 def name_of(entity: str) -> str:
     """The letters that a placeholder of an entity begins with: `US_SSN` gives `USSSN`."""
     return _NOT_LETTERS.sub("", entity.upper()) or "VALUE"

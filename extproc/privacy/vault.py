@@ -113,6 +113,8 @@ class Vault:
 
     def _overlaps(self, token: str) -> bool:
         """With placeholders alone, digits of its own keep a token apart from every other."""
+        if not self._joined:
+            return False
         lower = token.lower()
         return lower in self._joined or any(other in lower for other in self._joined.splitlines())
 
@@ -148,7 +150,7 @@ class _Document:
         if found is None:
             pattern = f"{name.lower()}(?=({DIGITS_PATTERN}))".encode()
             found = self._placeholders[name] = frozenset(re.findall(pattern, self._searched()))
-        return digits.encode() in found
+        return bool(found) and digits.encode() in found
 
     def has_text(self, lower: str) -> bool:
         """Whether a text occurs, or may: there is an end to how much is searched."""

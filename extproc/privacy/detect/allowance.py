@@ -7,7 +7,7 @@ matchers are automata), and what is done for each candidate draws on this.
 _CHECKS_AT_FIRST = 6_000.0
 _CHECKS_PER_CHARACTER = 0.07
 _MATCHES_AT_FIRST = 2_000.0
-_MATCHES_PER_CHARACTER = 0.035
+_MATCHES_PER_CHARACTER = 0.022
 
 
 class Allowance:
