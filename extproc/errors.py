@@ -56,6 +56,10 @@ class Unauthenticated(GatewayError):
     code = "invalid_api_key"
 
 
+class KeyRefused(Unauthenticated):
+    """A key of ours that is blocked or has expired: 401."""
+
+
 class PermissionDenied(GatewayError):
     """The key is good but may not use this model or endpoint: 403."""
 

@@ -8,7 +8,20 @@ from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import ExchangeRecord
 from extproc.translator.base import Call, Outcome
 
-_INPUT = ("messages", "input", "prompt", "system", "instructions", "tools", "query", "documents")
+_CONVERSATION = ("messages", "input", "prompt")
+_BESIDE_IT = (
+    "suffix",
+    "system",
+    "instructions",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+    "output_config",
+    "prediction",
+    "query",
+    "documents",
+)
 
 
 class Counter(Protocol):
@@ -54,5 +67,8 @@ def input_usage(call: Call, leg: Leg, counter: Counter) -> TokenUsage:
 
 def counted_input(call: Call, leg: Leg, counter: Counter) -> int:
     """The tokens of everything in a call that a provider reads: a document, a conversation, instructions, tools."""
-    parts = (call.fields.get(name) for name in _INPUT)
-    return sum(counter.count_json_text(leg.target.model, bytes(part)) for part in parts if part is not None)
+    beside = [bytes(part) for name in _BESIDE_IT if (part := call.fields.get(name)) is not None]
+    parts = [bytes(part) for name in _CONVERSATION if (part := call.fields.get(name)) is not None]
+    if beside:  # together, as each is counted in bounded time
+        parts.append(b"[" + b",".join(beside) + b"]")
+    return sum(counter.count_json_text(leg.target.model, part) for part in parts)

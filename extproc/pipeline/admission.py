@@ -9,6 +9,7 @@ from extproc.errors import (
     CredentialUnavailable,
     InternalError,
     InvalidRequest,
+    KeyRefused,
     NotFound,
     PermissionDenied,
     RequestTooLarge,
@@ -25,7 +26,13 @@ from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Leg, Snapshot, attempts
 from extproc.pipeline.spending import Spending, priced
 from extproc.policy.authenticate import presented_key
-from extproc.policy.authorize import authorize_endpoint, authorize_model, authorize_network, model_meant
+from extproc.policy.authorize import (
+    authorize_any_model,
+    authorize_endpoint,
+    authorize_model,
+    authorize_network,
+    model_meant,
+)
 from extproc.policy.identities import Identity
 from extproc.policy.principal import Principal
 from extproc.telemetry.record import DataPath
@@ -35,9 +42,21 @@ from extproc.translator.messages_count import count_answer, count_request
 _CONTINUE = Continue()
 _POSTED = (Kind.GENERATION, Kind.COUNT_TOKENS)
 _COSTLY = frozenset(
-    {"assistants", "audio", "batches", "evals", "fine_tuning", "images", "responses", "threads", "videos"}
+    {
+        "assistants",
+        "audio",
+        "batches",
+        "containers",
+        "evals",
+        "fine_tuning",
+        "images",
+        "responses",
+        "threads",
+        "vector_stores",
+        "videos",
+    }
 )
-"""Operations that are passed through and cost money which is not accounted for."""
+"""Operations that are passed through and cost money or tokens which are not accounted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +127,8 @@ class Admission:
         presented = presented_key(event.headers)
         try:
             return directory.find(presented, now)
+        except KeyRefused:
+            raise
         except Unauthenticated:
             identity = self._snapshot.identities.match(event.claims, event.spiffe_id)
             if identity is None or (presented and identity.rule.foreign_keys is ForeignKeys.REFUSE):
@@ -158,20 +179,25 @@ class Admission:
         progress.call = call
         name = model_meant(caller, call.model)
         chain = snapshot.chain(name) if name else snapshot.passthrough_chain()
+        unseen = self._headers.get(":method") == "POST" and call.endpoint.operation in _COSTLY
         if name:
             authorize_model(caller, name, chain.label)
+        elif unseen:
+            authorize_any_model(caller)
         progress.model = chain.label
         served = tuple(leg for leg in chain.legs if leg.translator(call.endpoint) is not None)
         if call.endpoint.kind is Kind.COUNT_TOKENS and (not served or served[0] is not chain.legs[0]):
+            plan = self._spending.plan(caller, chain.label, name)
+            await self._spending.reserve(self._exchange_id, plan, call, chain.legs[0])
             return self._count_tokens(call, chain.legs[0])
         if not served:
             raise NotFound(f"The model {call.model!r} does not serve this endpoint.", param="model")
         plan = self._spending.plan(caller, chain.label, name)
         if call.endpoint.kind is Kind.GENERATION:
             served = priced(plan, chain, served)
-        elif plan.needs_price and self._headers.get(":method") == "POST" and call.endpoint.operation in _COSTLY:
+        elif unseen and plan.meters_output:
             raise PermissionDenied(
-                "This endpoint has no prices here, and may not be used on a budget of money.",
+                "What this endpoint uses is not counted here, and it may not be used on a budget.",
                 code="endpoint_without_price",
             )
         progress.intended = served[0].backend.name

@@ -227,6 +227,12 @@ class Exchange:
         self._tell_findings()
         return self._progress.final_metadata()
 
+    def _is_billed(self) -> bool:
+        """Whether a provider read the request: also for a caller who left before the answer began."""
+        status = self._progress.status
+        left = status == 0 and self._answering is not None
+        return left or 200 <= status < 300 or self._answer_refused()
+
     def _answer_refused(self) -> bool:
         """Whether a guardrail refused what a provider produced, and is to be paid for."""
         answered = self._answering is not None and self._answering.outcome is not None
@@ -240,9 +246,11 @@ class Exchange:
         if self._settled:
             return
         self._settled = True
-        self._account()
         progress = self._progress
-        self._spending.settle(progress.usage, progress.cost)
+        try:
+            self._account()
+        finally:  # a lease that is not settled would be kept alive for ever
+            self._spending.settle(progress.usage, progress.cost)
         good = progress.status == 200 and not progress.error_type and self._answering is not None
         self._caching.end(self._answering.outcome if good and self._answering is not None else None, progress.usage)
 
@@ -251,7 +259,7 @@ class Exchange:
         progress = self._progress
         outcome = self._answering.outcome if self._answering is not None else None
         leg, call = progress.leg, progress.call
-        if leg is None or call is None or not (200 <= progress.status < 300 or self._answer_refused()):
+        if leg is None or call is None or not self._is_billed():
             return
         if outcome is not None:
             progress.chunks = outcome.chunks

@@ -23,6 +23,12 @@ from extproc.policy.refusals import rate_limit_headers
 from extproc.translator.base import Call, Outcome
 
 _GENERATE_TEXT = (CHAT, COMPLETIONS, MESSAGES, RESPONSES)
+_BOUNDS = {
+    CHAT.path: ("max_completion_tokens", "max_tokens"),
+    COMPLETIONS.path: ("max_tokens",),
+    MESSAGES.path: ("max_tokens",),
+    RESPONSES.path: ("max_output_tokens",),
+}
 _MOST_OUTPUT = 1 << 24  # what a caller allows beyond that is no more than this
 _number = msgspec.json.Decoder(int | None).decode
 _flag = msgspec.json.Decoder(bool | None).decode
@@ -157,12 +163,12 @@ def _answers_later(call: Call) -> bool:
 
 
 def allowed_output(call: Call) -> int | None:
-    """The most output tokens that the caller allows, over all choices; None where it sets no bound."""
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        bound = _positive(call, name)
-        if bound is not None:
-            return min(bound * _choices(call), _MOST_OUTPUT)
-    return None
+    """The most output tokens that the caller allows, over all choices; None where it sets no bound.
+
+    Only fields that the endpoint has are bounds, and of two the larger one: providers ignore what they do not know.
+    """
+    bounds = [bound for name in _BOUNDS.get(call.endpoint.path, ()) if (bound := _positive(call, name)) is not None]
+    return min(max(bounds) * _choices(call), _MOST_OUTPUT) if bounds else None
 
 
 def _choices(call: Call) -> int:

@@ -27,6 +27,12 @@ def authorize_model(principal: Principal, model: str, configured: str) -> None:
         raise PermissionDenied(message, param="model")
 
 
+def authorize_any_model(principal: Principal) -> None:
+    """Raises PermissionDenied for who may not use every model, where a request does not say which it uses."""
+    if WILDCARD not in principal.models or WILDCARD not in principal.team_models:
+        raise PermissionDenied("This API key may use some models only, and this request names none.", param="model")
+
+
 def authorize_endpoint(principal: Principal, path: str) -> None:
     """Raises PermissionDenied. `path` is the request's, such as `/v1/files/abc?limit=2`."""
     bare = path.partition("?")[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from extproc.config.keys import MAX_KEY_BYTES, digest, has_check
 from extproc.config.limits import Organisation, Raise, Team
 from extproc.config.model import Gateway, Key
-from extproc.errors import StoreUnavailable, Unauthenticated
+from extproc.errors import KeyRefused, StoreUnavailable, Unauthenticated
 from extproc.policy.principal import Principal, Source
 from extproc.policy.records import Records, Unreadable
 
@@ -99,9 +99,9 @@ class Directory:
 
     def _admitted(self, key: Key, id: str, source: Source, now: float) -> Principal:
         if key.blocked:
-            raise Unauthenticated("The API key is blocked.")
+            raise KeyRefused("The API key is blocked.")
         if key.expires is not None and now >= key.expires:
-            raise Unauthenticated("The API key has expired.")
+            raise KeyRefused("The API key has expired.")
         return self._enrolled(key, id, source)
 
     def _enrolled(self, base: Key | Principal, id: str, source: Source) -> Principal:
@@ -120,9 +120,9 @@ class Directory:
         """A team that nobody knows is a label; but one that the registry's key once had was deleted, limits and all."""
         team = (self.team(name) if name else None) or _NO_TEAM
         if team.blocked:
-            raise Unauthenticated("The caller's team is blocked.")
+            raise KeyRefused("The caller's team is blocked.")
         if team is _NO_TEAM and name and source == "registry":
-            raise Unauthenticated("The caller's team does not exist any more.")
+            raise KeyRefused("The caller's team does not exist any more.")
         return team
 
 

@@ -36,7 +36,7 @@ class Events(Protocol):
 
     def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None: ...
 
-    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None: ...
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None: ...
 
     def settlement_lost(self) -> None: ...
 
@@ -318,7 +318,8 @@ class Governor:
             before = position.spent - charge.used
             for percent in rule.soft:
                 if before * 100 < percent * limit <= position.spent * 100:
-                    self._events.budget_threshold(rule.name, rule.scope.value, part.entry.label, percent)
+                    named, label = _is_named(part.entry), part.entry.label
+                    self._events.budget_threshold(rule.name, rule.scope.value, label, percent, named=named)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -336,7 +337,7 @@ def _lasts(entry: Entry, each: Hold) -> int:
 def _is_named(entry: Entry) -> bool:
     """Whether the rule's subjects are few enough to be told apart in a metric."""
     by_name = entry.rule.subject != EACH and not entry.own
-    return by_name or entry.rule.scope not in (Scope.KEY, Scope.USER)
+    return by_name or entry.rule.scope not in (Scope.KEY, Scope.USER, Scope.TAG)
 
 
 def _denies(entries: Iterable[Entry]) -> bool:

@@ -67,7 +67,7 @@ def _codes() -> frozenset[str]:
     return frozenset(kind.code or kind.type for kind in kinds)
 
 
-ERROR_TYPES = _codes() | _FROM_A_PROVIDER | _NOT_ALLOWED
+ERROR_TYPES = _codes() | _FROM_A_PROVIDER | _NOT_ALLOWED | {"not_cached"}
 """The values of `error_type`. A provider's own codes are its free text, so they are `_OTHER`."""
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -35,6 +35,19 @@ _NANO = 1e9
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_P = ParamSpec("_P")
+
+
+def _as_far_as_can_be(count: Callable[_P, None]) -> Callable[_P, None]:
+    """What cannot be written is lost, and said in the log: it must not fail what is counted."""
+
+    def counted(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            count(*args, **kwargs)
+        except (OSError, ValueError, IndexError):  # the files cannot grow, or are gone
+            _log.error("metrics_not_written", exc_info=True)
+
+    return counted
 
 
 class _Children(dict[_K, _V], Generic[_K, _V]):
@@ -122,11 +135,8 @@ class Metrics:
         self._overhead = _Children(self._make_overhead)
 
     def record(self, record: ExchangeRecord) -> None:
-        """Counts one exchange that has ended. Never raises: what cannot be written is lost, and said in the log."""
-        try:
-            self._record(record)
-        except (OSError, ValueError, IndexError):  # the files cannot grow, or are gone
-            _log.error("metrics_not_written", exc_info=True)
+        """Counts one exchange that has ended. Never raises."""
+        _as_far_as_can_be(self._record)(record)
 
     def exchange_opened(self) -> None:
         self._families.open_exchanges.inc()
@@ -146,25 +156,30 @@ class Metrics:
         """It could not be fetched."""
         self._families.credential_renewals.labels(backend, "failed").inc()
 
+    @_as_far_as_can_be
     def refused(self, rule: str, *, shadow: bool) -> None:
         """A limit or a budget refused a request, or would have."""
         self._families.refusals.labels(_printable(rule), "shadow" if shadow else "enforce").inc()
 
+    @_as_far_as_can_be
     def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None:
         """How much of a budget is spent, 1.0 for all of it."""
         self._families.budget_used.labels(*map(_printable, (budget, scope, subject))).set(ratio)
 
-    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None:
-        """A budget has just passed one of its soft thresholds."""
+    @_as_far_as_can_be
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None:
+        """A budget has just passed one of its soft thresholds. `named`: its subjects are few enough for a label."""
         fields = {"budget": budget, "scope": scope, "subject": subject, "percent": percent}
         _log.warning("budget threshold passed", extra={"fields": fields})
-        self._families.budget_thresholds.labels(*map(_printable, (budget, scope, subject, str(percent)))).inc()
+        labels = (budget, scope, subject if named else "", str(percent))
+        self._families.budget_thresholds.labels(*map(_printable, labels)).inc()
 
     def store_available(self, *, available: bool) -> None:
         """The store has begun to answer, or has stopped."""
         _log.log(logging.INFO if available else logging.ERROR, "store back" if available else "store away")
         self._families.store_available.set(int(available))
 
+    @_as_far_as_can_be
     def decided_without_store(self, policy: str) -> None:
         """A request was let through or refused by what its rules say for that case."""
         self._families.without_store.labels(policy).inc()

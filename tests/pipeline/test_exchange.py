@@ -407,11 +407,12 @@ async def test_a_caller_who_leaves_is_billed_for_what_was_produced(begin: Begin,
     assert record.cost == 2_500 + 10_000
 
 
-async def test_a_caller_who_leaves_before_the_answer_costs_nothing(begin: Begin, records: Records) -> None:
+async def test_a_caller_who_leaves_before_the_answer_pays_for_what_was_asked(begin: Begin, records: Records) -> None:
     exchange, _ = await admitted(begin)
     exchange.close()
     (record,) = records
-    assert (record.error_type, record.usage, record.cost, record.status) == ("cancelled", None, None, 0)
+    assert record.usage == TokenUsage(input_tokens=1, estimated=True)
+    assert (record.error_type, record.cost, record.status) == ("cancelled", 2500, 0)
 
 
 async def test_a_provider_without_usage_is_counted(begin: Begin, records: Records) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from extproc.apischema.endpoints import CHAT, COMPLETIONS
+from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from extproc.config.limits import AnyRule, BudgetRule, ConcurrencyLimit, Measure, RateLimit, Scope, Total
 from extproc.errors import BudgetExceeded, PermissionDenied, RateLimited
 from extproc.exchange.actions import BodyMode, Cut, Respond, Upstream
@@ -241,33 +241,32 @@ async def test_the_quota_is_shown(begin: Begin) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "most"),
+    ("endpoint", "fields", "most"),
     [
-        ({}, None),
-        ({"max_tokens": 50}, 50),
-        ({"max_completion_tokens": 60, "max_tokens": 50}, 60),
-        ({"max_output_tokens": 70}, 70),
-        ({"max_tokens": 50, "n": 3}, 150),
-        ({"max_tokens": 50, "n": 2, "best_of": 4}, 200),
-        ({"max_tokens": 50, "prompt": "one"}, 50),
-        ({"max_tokens": 50, "prompt": ["one", "two", "three"]}, 150),
-        ({"max_tokens": 50, "prompt": [[1, 2], [3]], "n": 2}, 200),
-        ({"max_tokens": 50, "prompt": [1, 2, 3]}, 50),
-        ({"max_tokens": 50, "prompt": []}, 50),
-        ({"max_tokens": None}, None),
-        ({"max_tokens": 0}, None),
-        ({"max_tokens": -5}, None),
-        ({"max_tokens": "many"}, None),
-        ({"max_tokens": 10**30}, 1 << 24),
+        (CHAT, {}, None),
+        (CHAT, {"max_tokens": 50}, 50),
+        (CHAT, {"max_completion_tokens": 60, "max_tokens": 50}, 60),
+        (CHAT, {"max_completion_tokens": 1, "max_tokens": 50}, 50),
+        (CHAT, {"max_output_tokens": 1}, None),
+        (CHAT, {"max_tokens": 50, "n": 3}, 150),
+        (CHAT, {"max_tokens": 50, "prompt": ["one", "two"]}, 50),
+        (CHAT, {"max_tokens": None}, None),
+        (CHAT, {"max_tokens": 0}, None),
+        (CHAT, {"max_tokens": -5}, None),
+        (CHAT, {"max_tokens": "many"}, None),
+        (CHAT, {"max_tokens": 10**30}, 1 << 24),
+        (COMPLETIONS, {"max_completion_tokens": 1}, None),
+        (COMPLETIONS, {"max_tokens": 50, "n": 2, "best_of": 4}, 200),
+        (COMPLETIONS, {"max_tokens": 50, "prompt": "one"}, 50),
+        (COMPLETIONS, {"max_tokens": 50, "prompt": ["one", "two", "three"]}, 150),
+        (COMPLETIONS, {"max_tokens": 50, "prompt": [[1, 2], [3]], "n": 2}, 200),
+        (COMPLETIONS, {"max_tokens": 50, "prompt": [1, 2, 3]}, 50),
+        (COMPLETIONS, {"max_tokens": 50, "prompt": []}, 50),
+        (MESSAGES, {"max_tokens": 70, "max_completion_tokens": 1}, 70),
+        (RESPONSES, {"max_output_tokens": 70, "max_tokens": 1}, 70),
     ],
 )
-def test_the_callers_bound_on_its_output(fields: dict[str, object], most: int | None) -> None:
+def test_the_callers_bound_on_its_output(endpoint: Endpoint, fields: dict[str, object], most: int | None) -> None:
     sent = json.dumps(fields).encode()
-    call = Call(endpoint=COMPLETIONS, path="/v1/completions", body=sent, fields=parse_object(sent), model="m")
+    call = Call(endpoint=endpoint, path=f"/v1{endpoint.path}", body=sent, fields=parse_object(sent), model="m")
     assert allowed_output(call) == most
-
-
-def test_a_prompt_is_completions_own() -> None:
-    sent = b'{"max_tokens": 50, "prompt": ["one", "two"]}'
-    call = Call(endpoint=CHAT, path="/v1/chat/completions", body=sent, fields=parse_object(sent), model="m")
-    assert allowed_output(call) == 50

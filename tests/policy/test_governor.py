@@ -67,7 +67,7 @@ class Heard:
     def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None:
         self.ratios.append((budget, subject, ratio))
 
-    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int) -> None:
+    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None:
         self.thresholds.append((budget, percent))
 
     def settlement_lost(self) -> None:

@@ -55,7 +55,7 @@ def test_the_metrics_are_these_and_have_these_labels(a_record):
     metrics.credential_not_renewed("azure")
     metrics.refused("per-key", shadow=False)
     metrics.budget_used("month", "team", "search", 0.5)
-    metrics.budget_threshold("month", "team", "search", 80)
+    metrics.budget_threshold("month", "team", "search", 80, named=True)
     metrics.decided_without_store("deny")
     metrics.cache_lookup("gpt-4o", "hit")
     metrics.cache_event("kept")
@@ -96,6 +96,7 @@ def test_the_error_types_are_these():
         "model_without_price",
         "network_not_allowed",
         "no_backend_available",
+        "not_cached",
         "overloaded",
         "provider_error",
         "rate_limit_error",
