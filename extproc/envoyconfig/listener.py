@@ -20,10 +20,8 @@ _NEVER_TO_A_PROVIDER = (
 )
 _NEVER_TO_A_CLIENT = ("alt-svc", "set-cookie")  # a provider's: they would be taken for this address's own
 _LLM = {name: f"%DYNAMIC_METADATA({names.NAMESPACE}:{name})%" for name in ("model", "backend", "provider")}
-_USAGE = {
-    name: f"%DYNAMIC_METADATA({names.NAMESPACE}:{name})%"
-    for name in ("input_tokens", "output_tokens", "cached_tokens", "cost_nano_usd", "data_path", "error_type")
-}
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "cost_nano_usd", "redactions")
+_OUTCOME = {name: f"%DYNAMIC_METADATA({names.NAMESPACE}:{name})%" for name in (*_COUNTS, "data_path", "error_type")}
 _ACCESS_LOG: Json = {
     "time": "%START_TIME%",
     "request_id": "%STREAM_ID%",
@@ -38,7 +36,7 @@ _ACCESS_LOG: Json = {
     "upstream_model": f"%DYNAMIC_METADATA({names.NAMESPACE}:upstream_model)%",
     "cluster": "%UPSTREAM_CLUSTER_RAW%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-    **_USAGE,
+    **_OUTCOME,
     "duration_ms": "%DURATION%",
     "first_byte_ms": "%RESPONSE_DURATION%",
     "bytes_received": "%BYTES_RECEIVED%",
