@@ -1,10 +1,12 @@
-"""`/cache/purge`: has kept answers forgotten."""
+"""`/cache/purge`: has kept answers forgotten. `/cache/semantic/*`: how often a route's semantic hits are wrong."""
 
 from collections.abc import Iterator
 
-from extproc.admin.fields import CachePurged, CacheScope, PurgeCache
+from extproc.admin.fields import CachePurged, CacheRouteChoice, CacheScope, PurgeCache, SemanticEstimate
 from extproc.admin.refusals import AdminOff, InvalidField, no_such
 from extproc.admin.registrar import Registrar
+from extproc.cache.semantic.shadow import SAMPLE, Sample, estimate, sample_of
+from extproc.config.cache import Semantic
 
 
 async def purge(registrar: Registrar, fields: PurgeCache) -> CachePurged:
@@ -28,6 +30,42 @@ async def purge(registrar: Registrar, fields: PurgeCache) -> CachePurged:
             for tenant in _tenants(registrar, name):
                 await registrar.purge("tenant", tenant)
     return CachePurged(purged=fields.scope.value, name=name)
+
+
+async def semantic_info(registrar: Registrar, fields: CacheRouteChoice) -> SemanticEstimate:
+    """What is known of a route's false hits."""
+    rules = _semantic(registrar, fields.route)
+    data = await registrar.read(SAMPLE, fields.route)
+    return _estimate(fields.route, rules, Sample() if data is None else sample_of(data))
+
+
+async def semantic_reset(registrar: Registrar, fields: CacheRouteChoice) -> SemanticEstimate:
+    """Begins a new estimate: a route that was stopped serves again, a second later."""
+    rules = _semantic(registrar, fields.route)
+    await registrar.delete(SAMPLE, fields.route)
+    return _estimate(fields.route, rules, Sample())
+
+
+def _semantic(registrar: Registrar, name: str) -> Semantic:
+    routes = registrar.gateway.cache.routes if registrar.gateway.cache is not None else ()
+    found = {route.name: route.semantic for route in routes if route.semantic is not None}
+    if name not in found:
+        raise no_such("route", name, found, "route")
+    return found[name]
+
+
+def _estimate(route: str, rules: Semantic, sample: Sample) -> SemanticEstimate:
+    known = estimate(sample)
+    return SemanticEstimate(
+        route=route,
+        mode=rules.mode.value,
+        stopped=sample.stopped,
+        compared=sample.compared,
+        differed=sample.differed,
+        rate=known.rate,
+        least=known.least,
+        most=known.most,
+    )
 
 
 def _tenants(registrar: Registrar, name: str) -> Iterator[str]:

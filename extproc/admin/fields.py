@@ -378,6 +378,28 @@ class PurgeCache(Request, frozen=True):
     name: Text | None = None
 
 
+class CacheRouteChoice(Request, frozen=True):
+    """A route of the cache that answers questions in other words."""
+
+    route: Text
+
+
+class SemanticEstimate(Answer, frozen=True):
+    """What is known of a route's false hits: the share as counted, and its bounds with 95 % confidence each.
+
+    `stopped`: the route serves no semantic hits.
+    """
+
+    route: str
+    mode: str
+    stopped: bool
+    compared: int
+    differed: int
+    rate: float
+    least: float
+    most: float
+
+
 class CachePurged(Answer, frozen=True):
     """`name` is empty where everything was purged."""
 

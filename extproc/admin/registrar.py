@@ -71,6 +71,14 @@ class Registrar:
         except StoreAway:
             raise StoreUnavailable from None
 
+    async def read(self, kind: str, id: str) -> bytes | None:
+        """A record as it is in the store now; None where there is none."""
+        try:
+            record = await self._registry.get(kind, id)
+        except StoreAway:
+            raise StoreUnavailable from None
+        return None if record is None else record.data
+
     async def create(self, kind: str, id: str, record: OneRecord) -> None:
         """Raises Conflicting where there is such a record."""
         try:

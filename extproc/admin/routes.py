@@ -66,4 +66,6 @@ ROUTES = (
     Route("POST", "/budget/raise", fields.RaiseBudget, fields.RaiseInfo, budgets.raise_budget),
     Route("POST", "/budget/raise/delete", fields.RaiseChoice, fields.DeletedRaise, budgets.delete_raise),
     Route("POST", "/cache/purge", fields.PurgeCache, fields.CachePurged, cache.purge),
+    Route("GET", "/cache/semantic/info", fields.CacheRouteChoice, fields.SemanticEstimate, cache.semantic_info),
+    Route("POST", "/cache/semantic/reset", fields.CacheRouteChoice, fields.SemanticEstimate, cache.semantic_reset),
 )

@@ -7,7 +7,7 @@ that someone is asking, and the others look now and then whether the answer is t
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from msgspec import Raw
@@ -36,6 +36,9 @@ class Event(StrEnum):
     IMPATIENT = "impatient"  # a follower waited long enough, or there was nothing to share
     KEPT = "kept"
     NOT_KEPT = "not_kept"
+    SEMANTIC_HIT = "semantic_hit"
+    SEMANTIC_SAME = "semantic_same"  # a semantic hit was compared with a fresh answer
+    SEMANTIC_DIFFERENT = "semantic_different"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer. `age` is in whole seconds, `event` HIT or COALESCED."""
+    """An answer. `age` is in whole seconds, `event` HIT, COALESCED or SEMANTIC_HIT."""
 
     entry: Entry
     age: int
@@ -106,6 +109,12 @@ class ExactCache:
         found = await self._find(question)
         self._surroundings.count(found.event if isinstance(found, Hit) else Event.MISS)
         return found
+
+    async def of_other_words(self, question: Question, key: Key) -> Hit | None:
+        """The answer under another question's key, if it is one for this question by age. Nobody is waited for."""
+        other = replace(question, key=key)
+        entry = self._usable(other, await self._cache.get(key))
+        return None if entry is None else self._hit(entry, Event.SEMANTIC_HIT)
 
     async def _find(self, question: Question) -> "Hit | Miss":
         if not question.directive.lookup:

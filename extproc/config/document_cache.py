@@ -1,10 +1,12 @@
 """The shape of `gateway.yaml`: whose answers are kept, for how long, and which."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from extproc.config.document import Models, Name, SecretSource, Section
+from extproc.config.cache import SemanticMode
+from extproc.config.document import FilePath, Models, Name, SecretSource, Section, UpstreamModel
+from extproc.config.document_guardrails import Score, ServiceUrl
 from extproc.config.document_limits import RequestBytes
 
 Lifetime = Annotated[
@@ -21,6 +23,33 @@ AnswerBytes = Annotated[
 MemoryBytes = Annotated[
     int, Meta(ge=1 << 20, le=4 << 30, description="a number of bytes from 1048576 (1 MiB) to 4294967296 (4 GiB)")
 ]
+EmbedderMilliseconds = Annotated[int, Meta(ge=10, le=800, description="a number of milliseconds from 10 to 800")]
+FalseHits = Annotated[float, Meta(ge=0.0001, le=0.5, description="a share from 0.0001 to 0.5")]
+Percent = Annotated[float, Meta(ge=0, le=100, description="a number from 0 to 100")]
+
+
+class EmbedderEntry(Section, frozen=True):
+    """What may refuse a semantic hit: OpenAI's embeddings API at `url` (the whole of it, `/v1/embeddings` included),
+    or the model in `directory` (`model.onnx` and `tokenizer.json`). `threshold` is the least similarity of a hit."""
+
+    exactly_one: ClassVar[tuple[str, ...]] = ("url", "directory")
+
+    url: ServiceUrl | None = None
+    model: UpstreamModel | None = None
+    credential: SecretSource | None = None
+    timeout_ms: EmbedderMilliseconds = 500
+    directory: FilePath | None = None
+    threshold: Score = 0.85
+
+
+class SemanticEntry(Section, frozen=True):
+    """Questions in other words. In mode `shadow` the cached answer is only compared with the fresh one, in mode `serve`
+    it is given, and compared in `check` percent of cases. Above `most_false_hits` the route stops serving."""
+
+    mode: SemanticMode = SemanticMode.SHADOW
+    most_false_hits: FalseHits = 0.01
+    check: Percent = 5.0
+    embedder: EmbedderEntry | None = None
 
 
 class CacheRouteEntry(Section, frozen=True):
@@ -28,7 +57,7 @@ class CacheRouteEntry(Section, frozen=True):
 
     `temperature` is the most that a request may ask for (none given is 1). `tool_calls`, `alternatives` (`n` above 1)
     and `kept_by_provider` (Responses' `store`) keep such answers too. `users_apart`: the end users of a tenant share
-    nothing. `coalesce`: identical requests wait for the one that is under way.
+    nothing. `coalesce`: identical requests wait for the one that is under way. `semantic`: questions in other words.
     """
 
     name: Name
@@ -42,6 +71,7 @@ class CacheRouteEntry(Section, frozen=True):
     max_request_bytes: RequestBytes = 1 << 20
     max_answer_bytes: AnswerBytes = 1 << 20
     coalesce: bool = True
+    semantic: SemanticEntry | None = None
 
 
 class CacheSection(Section, frozen=True):

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from extproc.config.document import AwsEntry, CredentialEntry, EntraEntry, GcpEntry, SecretSource, Section
+from extproc.config.document_cache import EmbedderEntry
 from extproc.config.document_callers import IdentityEntry, KeyEntry
 from extproc.config.document_guardrails import GuardrailEntry, SizeEntry
 from extproc.config.document_limits import BudgetEntry, LimitEntry, WindowEntry
@@ -27,6 +28,7 @@ _WITH_A_CHOICE: tuple[type[Section], ...] = (
     RedisEntry,
     GuardrailEntry,
     SizeEntry,
+    EmbedderEntry,
 )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from extproc.cache.base import Purged
-from extproc.config.cache import CacheRoute, CacheSettings
+from extproc.cache.semantic.shadow import SAMPLE, Sample
+from extproc.config.cache import CacheRoute, CacheSettings, Semantic
 from extproc.config.model import Gateway
 from extproc.store.base import StoreAway
 from tests.admin.conftest import Starting
@@ -125,3 +126,41 @@ async def test_a_purge_leaves_a_line(api: Api, caplog: pytest.LogCaptureFixture)
         "kind": "route",
         "id": "faq",
     }
+
+
+# -- semantic hits ----------------------------------------------------------------------------------------------------
+
+
+SEMANTIC = CacheSettings(b"\x5f" * 32, (CacheRoute(name="faq", semantic=Semantic()), CacheRoute(name="rest")))
+
+
+async def test_an_estimate_is_shown(start: Starting) -> None:
+    api = await start(document(cache=SEMANTIC))
+    assert (await api.get("/cache/semantic/info", route="faq"))["most"] == 1.0
+    await api.store.put(SAMPLE, "faq", Sample(compared=299, differed=0).encode(), expected=0)
+    found = await api.get("/cache/semantic/info", route="faq")
+    assert found.pop("most") == pytest.approx(0.01, abs=0.0001)
+    assert found == {
+        "route": "faq",
+        "mode": "shadow",
+        "stopped": False,
+        "compared": 299,
+        "differed": 0,
+        "rate": 0.0,
+        "least": 0.0,
+    }
+
+
+async def test_a_stopped_route_is_begun_anew(start: Starting) -> None:
+    api = await start(document(cache=SEMANTIC))
+    await api.store.put(SAMPLE, "faq", Sample(compared=1, differed=1, stopped=True).encode(), expected=0)
+    assert (await api.get("/cache/semantic/info", route="faq"))["stopped"]
+    for _ in range(2):
+        assert not (await api.post("/cache/semantic/reset", {"route": "faq"}))["stopped"]
+    assert not (await api.get("/cache/semantic/info", route="faq"))["stopped"]
+
+
+@pytest.mark.parametrize("route", ["rest", "other"])
+async def test_a_route_without_semantic_hits_has_no_estimate(start: Starting, route: str) -> None:
+    api = await start(document(cache=SEMANTIC))
+    assert (await api.refused("/cache/semantic/reset", {"route": route}, 404))["code"] == "route_not_found"

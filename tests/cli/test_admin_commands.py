@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from extproc.cache.base import Purged
+from extproc.cache.semantic.shadow import SAMPLE, Sample
 from extproc.cli import main
-from extproc.config.cache import CacheRoute, CacheSettings
+from extproc.config.cache import CacheRoute, CacheSettings, Semantic
 from extproc.config.limits import BudgetRule, Measure, Scope, Total
 from tests.admin.office import NOW, TOKEN, Api, document, started
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
-CACHE = CacheSettings(b"\x5f" * 32, (CacheRoute(name="faq"),))
+CACHE = CacheSettings(b"\x5f" * 32, (CacheRoute(name="faq"), CacheRoute(name="other-words", semantic=Semantic())))
 RULE = BudgetRule(name="month", scope=Scope.TEAM, measure=Measure.MONEY, amount=10**11, window=Total())
 
 
@@ -142,6 +143,14 @@ async def test_kept_answers_are_purged(extproc: Command, purges: Purges) -> None
     assert (await extproc("cache", "purge", "--route", "fag"))[2] == (
         "extproc: There is no route 'fag' (did you mean 'faq'?).\n"
     )
+
+
+async def test_a_semantic_route_is_watched_and_begun_anew(extproc: Command, api: Api) -> None:
+    await api.store.put(SAMPLE, "other-words", Sample(compared=3, differed=3, stopped=True).encode(), expected=0)
+    shown = await asked(extproc, "cache", "semantic", "other-words")
+    assert (shown["stopped"], shown["compared"], shown["rate"]) == (True, 3, 1.0)
+    shown = await asked(extproc, "cache", "semantic", "other-words", "--reset")
+    assert (shown["stopped"], shown["compared"]) == (False, 0)
 
 
 @pytest.mark.parametrize("words", [(), ("--all", "--route", "faq")])

@@ -1,14 +1,16 @@
 """The section `cache`: what it means, what is wrong with it, and what of it administrators see."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gateway_documents import RIGHT, loaded
 
-from extproc.config.cache import CacheRoute, CacheSettings
+from extproc.config.cache import CacheRoute, CacheSettings, LocalEmbedder, RemoteEmbedder, Semantic, SemanticMode
 from extproc.config.mistakes import ConfigErrors
 from extproc.config.redacted import redacted_view
+from extproc.config.secret import Secret
 
 KEY = "5f" * 32
 SMALL = "routes: [{name: faq}]"
@@ -47,6 +49,7 @@ def test_the_defaults_of_the_document_are_those_of_the_settings() -> None:
             most_request_bytes=1048576,
             most_answer_bytes=1048576,
             coalesce=True,
+            semantic=None,
         ),
     )
 
@@ -89,6 +92,28 @@ routes:
     )
 
 
+def semantic(fields: str) -> Semantic | None:
+    """That of the one route."""
+    return cache(f"routes: [{{name: faq, semantic: {{{fields}}}}}]").routes[0].semantic
+
+
+def test_a_semantic_route_is_in_shadow_mode_without_an_embedder() -> None:
+    assert semantic("") == Semantic(SemanticMode.SHADOW, 0.01, 5.0, None, 0.85)
+
+
+def test_a_remote_embedder() -> None:
+    asked = "{url: 'http://127.0.0.1:8000/v1/embeddings', model: small, credential: {env: KEY}, threshold: 0.9}"
+    remote = RemoteEmbedder("http://127.0.0.1:8000/v1/embeddings", "small", Secret(KEY), 500)
+    made = semantic(f"mode: serve, most_false_hits: 0.02, check: 10, embedder: {asked}")
+    assert made == Semantic(SemanticMode.SERVE, 0.02, 10, remote, 0.9)
+
+
+def test_a_local_embedder() -> None:
+    made = semantic("embedder: {directory: /models/minilm}")
+    assert made is not None
+    assert made.embedder == LocalEmbedder(Path("/models/minilm"))
+
+
 @pytest.mark.parametrize("text", [KEY, KEY.upper(), base64.b64encode(b"\x5f" * 32).decode()])
 def test_a_key_is_the_same_in_hex_and_base64(text: str) -> None:
     assert cache(SMALL, text).key == b"\x5f" * 32
@@ -118,6 +143,31 @@ MISTAKES = {
         "routes: [{name: faq, temperature: 2.1}]",
         KEY,
         "cache.routes[0].temperature: must be a number from 0 to 2",
+    ),
+    "no semantic mode": (
+        "routes: [{name: faq, semantic: {mode: on}}]",
+        KEY,
+        "cache.routes[0].semantic.mode: must be",
+    ),
+    "wrong whenever it likes": (
+        "routes: [{name: faq, semantic: {most_false_hits: 1}}]",
+        KEY,
+        "cache.routes[0].semantic.most_false_hits: must be a share from 0.0001 to 0.5",
+    ),
+    "an embedder without a model": (
+        "routes: [{name: faq, semantic: {embedder: {url: 'https://embed.example/v1/embeddings'}}}]",
+        KEY,
+        "cache.routes[0].semantic.embedder: a url needs a model",
+    ),
+    "a local embedder with a key": (
+        "routes: [{name: faq, semantic: {embedder: {directory: /models/small, credential: {env: KEY}}}}]",
+        KEY,
+        "cache.routes[0].semantic.embedder: the model and the credential are for a url",
+    ),
+    "two embedders": (
+        "routes: [{name: faq, semantic: {embedder: {directory: /models/small, url: 'https://embed.example/'}}}]",
+        KEY,
+        "cache.routes[0].semantic.embedder: must have exactly one of url, directory",
     ),
     "little memory": (
         f"{SMALL}\nmemory_bytes: 1024",
@@ -163,8 +213,30 @@ def test_the_view_has_everything_but_the_key() -> None:
                 "max_request_bytes": 1048576,
                 "max_answer_bytes": 1048576,
                 "coalesce": True,
+                "semantic": None,
             }
         ],
     }
-    shown = repr(view) + repr(gateway)
+    assert_hidden(repr(view) + repr(gateway))
+
+
+def test_the_view_of_a_semantic_route_has_no_credential() -> None:
+    embedder = "{url: 'https://embed.example/v1/embeddings', model: small, credential: {env: KEY}}"
+    gateway = loaded(document(f"routes: [{{name: faq, semantic: {{embedder: {embedder}}}}}]"), {"KEY": KEY})
+    view: dict[str, Any] = redacted_view(gateway)["cache"]["routes"][0]["semantic"]
+    assert view == {
+        "mode": "shadow",
+        "most_false_hits": 0.01,
+        "check": 5.0,
+        "embedder": {
+            "url": "https://embed.example/v1/embeddings",
+            "model": "small",
+            "timeout_ms": 500,
+            "threshold": 0.85,
+        },
+    }
+    assert_hidden(repr(view) + repr(gateway))
+
+
+def assert_hidden(shown: str) -> None:
     assert not [hidden for hidden in (KEY, "\\x5f", "_____") if hidden in shown]

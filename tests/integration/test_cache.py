@@ -31,6 +31,7 @@ CACHE = {
     ],
 }
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}]
+TOKEN = "an-admin-token-of-many-letters"
 TENANTS = ("one", "two", "three")
 
 
@@ -351,6 +352,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_workers_share_and_a_bad_entry_or_a_dead_store_is_a_miss(redis: Server) -> None:
     made = cached(store={"redis": {"url": f"redis://127.0.0.1:{redis.port}/0", "timeout_ms": 2000}})
     made["budgets"][0]["store_away"] = "allow"
+    made["admin"] = {"tokens": [{"value": TOKEN}]}
     with running_gateway(made, SIMULATORS, workers=2) as gateway, sdk(gateway) as client:
         for number in range(6):
             ask(client, f"[[tokens=5]] warm {number}", temperature=0.1)  # both workers are connected then
@@ -368,6 +370,14 @@ def test_workers_share_and_a_bad_entry_or_a_dead_store_is_a_miss(redis: Server) 
             server.set(entry, stamp + b"\n" + sealed[:-1] + bytes([sealed[-1] ^ 1]))
         assert ask(client, question)[0] == "miss"
         assert gateway.metric("llm_gateway_cache_events_total", event="corrupt") >= 1
+        assert ask(client, question)[0] == "hit"
+        purged = httpx.post(
+            f"http://127.0.0.1:{gateway.admin_port}/cache/purge",
+            json={"scope": "tenant", "name": "one"},
+            headers={"authorization": f"Bearer {TOKEN}"},
+        )
+        assert purged.status_code == 200
+        assert ask(client, question)[0] == "miss"
         redis.kill()
         assert ask(client, question)[0] == "miss"
 

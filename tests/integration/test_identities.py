@@ -28,7 +28,7 @@ from tests.integration.doors import (
     in_directory,
     opened,
 )
-from tests.integration.gateway import KEY, LIMITED_KEY, Gateway, running_gateway
+from tests.integration.gateway import KEY, LIMITED_KEY, Gateway, running_gateway, wait_until
 from tests.integration.gateway import cluster as provider
 
 WORKLOAD = "spiffe://prod.example/ns/shop/sa/cart"
@@ -188,11 +188,15 @@ def chat(doors: Doors, way: str, headers: Json, certificate: tuple[Path, Path] |
     return status, answer["error"]["code"] if "error" in answer else None
 
 
+def _counted(gateway: Gateway, key: str, team: str) -> bool:
+    return gateway.metric("llm_gateway_requests_total", key=key, team=team) == 1
+
+
 def test_a_token_is_a_caller_by_the_rule_that_matches(whole: tuple[Gateway, Doors]) -> None:
     gateway, doors = whole
     headers = doors.bearer(email="ann@corp.example", groups=["staff", "platform"])
     assert chat(doors, "jwt", headers) == (200, None)
-    assert gateway.metric("llm_gateway_requests_total", key="staff", team="platform") == 1
+    wait_until(lambda: _counted(gateway, "staff", "platform"), 5, "the record of the exchange")
     received = gateway.simulator("openai").log.last
     assert received.header("authorization") == "Bearer credential-of-openai"
 
@@ -200,7 +204,7 @@ def test_a_token_is_a_caller_by_the_rule_that_matches(whole: tuple[Gateway, Door
 def test_a_certificate_is_a_caller_by_the_rule_that_matches(whole: tuple[Gateway, Doors]) -> None:
     gateway, doors = whole
     assert chat(doors, "tls", {}, doors.authority.issue("cart", WORKLOAD)) == (200, None)
-    assert gateway.metric("llm_gateway_requests_total", key="workloads", team="shop") == 1
+    wait_until(lambda: _counted(gateway, "workloads", "shop"), 5, "the record of the exchange")
 
 
 @pytest.mark.parametrize(

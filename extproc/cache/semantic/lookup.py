@@ -33,10 +33,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`answer` is the key under which the answer was stored; `similarity` is 1 where there is no embedder."""
+    """`answer` is the key under which the answer was stored; `similarity` is 1 where there is no embedder. `stamp` is
+    for remembering another answer, where that one is gone."""
 
     answer: Key
     similarity: float
+    stamp: bytes | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class SemanticLookup:
         alike = await self._similarity(asked.text, record)
         if alike < self._threshold:
             return Miss(slot.stamp)
-        return Hit(Key(asked.key.tenant, asked.key.route, record.answer), alike)
+        return Hit(Key(asked.key.tenant, asked.key.route, record.answer), alike, slot.stamp)
 
     async def remember(self, asked: Asked, answer: Key, stamp: bytes, ttl_ms: int) -> bool:
         """Keeps where the answer is, which is stored for as long, with the stamp of the miss. Whether it did."""

@@ -17,6 +17,9 @@ import msgspec
 from extproc.apischema.malformed import MALFORMED
 from extproc.cache.semantic.tokens import tokens
 
+SAMPLE = "cache-sample"
+"""The kind of a route's sample in the registry; its id is the route's name. Without a record it is a new one."""
+
 _DOUBT = 0.05
 _MOST_COMPARED = 4096
 _LEAST_WORDS, _LEAST_FACTS = 0.3, 0.5
