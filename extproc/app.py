@@ -10,18 +10,18 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry
 
 from extproc.admin.registrar import Office
-from extproc.cache.base import Cache
+from extproc.cache.base import Cache, Purged
 from extproc.cache.entry import Codec
 from extproc.cache.exact import ExactCache
 from extproc.cache.exact import Surroundings as CacheSurroundings
@@ -29,7 +29,7 @@ from extproc.cache.key import Keyring
 from extproc.cache.memory import MemoryCache
 from extproc.clients.sources import fetched_credentials, require_package, source_of
 from extproc.clients.tokens import Surroundings, TokenKeeper
-from extproc.config.cache import CacheSettings
+from extproc.config.cache import CacheRoute, CacheSettings, LocalEmbedder, RemoteEmbedder, Semantic
 from extproc.config.guardrails import Guardrails
 from extproc.config.mistakes import nearest
 from extproc.config.model import Gateway, MemoryOptions, StoreOptions
@@ -51,6 +51,7 @@ from extproc.policy.governor import Governor
 from extproc.policy.records import Records
 from extproc.policy.redact import Redactor
 from extproc.policy.replica import Replica
+from extproc.privacy.keyed import keyed
 from extproc.server.admin import build_admin
 from extproc.server.admin_proxy import AdminProxy
 from extproc.server.current import Current
@@ -58,19 +59,23 @@ from extproc.server.door import Door
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
 from extproc.server.upkeep import Closing, Upkeep
 from extproc.server.watch import watch
-from extproc.store.base import Store
+from extproc.store.base import Registry, Store
 from extproc.store.memory import MemoryStore
 from extproc.telemetry.audit import audit
 from extproc.telemetry.metrics import Metrics, exposition, forget_worker
 from extproc.telemetry.record import ExchangeRecord
 
 if TYPE_CHECKING:
+    from extproc.cache.semantic.embedder import Embedder
     from extproc.clients.judge import Connections
+    from extproc.pipeline.semantic import Samples, Wordings
     from extproc.policy.detectors import DetectorStock
     from extproc.policy.dry_run import DryRun
+    from extproc.policy.mappings import Mappings
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+_MAPPING_BYTES = 16 << 20  # of all mappings that a worker without a shared store keeps
 
 
 class Recorders:
@@ -121,20 +126,24 @@ class ServeOptions:
 
 
 class Screener:
-    """Makes what privacy policies and guardrails need. One of a worker: it keeps what the next document may need."""
+    """Makes what privacy policies and guardrails need. One of a worker: it keeps what the next document may need.
 
-    def __init__(self) -> None:
+    `keepings` are where mappings outlive their exchange; without, they do not.
+    """
+
+    def __init__(self, keepings: "Keepings | None" = None) -> None:
+        self._keepings = keepings
         self._detectors: DetectorStock | None = None
         self._connections: Connections | None = None
         self._thread = ThreadPoolExecutor(1, "search")
 
     def screens(self, gateway: Gateway) -> Screens:
         """Raises ConfigError for what no detector or rule can be made of."""
-        redactor = self._redactor(gateway.privacy) if gateway.privacy is not None else None
+        redactor = self._redactor(gateway, gateway.privacy) if gateway.privacy is not None else None
         guards = self._guards(gateway.guardrails) if gateway.guardrails is not None else None
         return Screens(redactor, guards)
 
-    def _redactor(self, privacy: Privacy) -> Redactor:
+    def _redactor(self, gateway: Gateway, privacy: Privacy) -> Redactor:
         # For those who have privacy policies only: a third of a second, and 25 MB.
         from extproc.policy.detectors import DetectorStock, surrogates
 
@@ -143,7 +152,8 @@ class Screener:
             detectors = self._detectors.of(privacy)
         except ValueError as error:
             raise ConfigError(str(error), path="privacy") from None
-        return Redactor(privacy, detectors, surrogates(), self._offload)
+        mappings = self._keepings.mappings(gateway, privacy) if self._keepings is not None else None
+        return Redactor(privacy, detectors, surrogates(), self._offload, mappings)
 
     def _guards(self, guardrails: Guardrails) -> Guards:
         # The same again.
@@ -167,13 +177,91 @@ class Screener:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-class Shelves:
-    """Makes the cache of a document. One of a worker: what was kept stays when the document changes."""
+class Keepings:
+    """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
+        self._cache: Cache | None = None
+
+    def mappings(self, gateway: Gateway, privacy: Privacy) -> "Mappings | None":
+        """None where no policy keeps any."""
+        if not any(policy.keep_seconds for policy in privacy.policies):
+            return None
+        # For those who keep mappings only.
+        from extproc.policy.mappings import Mappings
+
+        cache = self._cache = self._cache or self._open(gateway.store)
+        return Mappings(cache, Keyring(keyed(privacy.key, b"mappings", "", "")), os.urandom)
+
+    async def close(self) -> None:
+        if self._cache is not None:
+            await self._cache.close()
+
+    def _open(self, store: StoreOptions) -> Cache:
+        if isinstance(store, MemoryOptions):
+            return MemoryCache(_MAPPING_BYTES, time.monotonic)
+        from extproc.cache.redis import RedisCache  # as for the store
+
+        own = replace(store, prefix=f"{store.prefix}:mappings")
+        return RedisCache(own, token=lambda: secrets.token_hex(16), failed=self._failed)
+
+
+class Embedders:
+    """Makes what turns questions into vectors. One of a worker: a local model is loaded once."""
+
+    def __init__(self) -> None:
+        self._session: ClientSession | None = None
+        self._local: dict[Path, Embedder] = {}
+
+    def of(self, rules: Semantic, path: str) -> "Embedder | None":
+        """Raises ConfigError for a local model that cannot be used; `path` is where the document names it."""
+        match rules.embedder:
+            case None:
+                return None
+            case LocalEmbedder(directory=directory):
+                if directory not in self._local:
+                    self._local[directory] = _local_embedder(directory, path)
+                return self._local[directory]
+            case RemoteEmbedder() as remote:
+                return self._remote(remote)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _remote(self, remote: RemoteEmbedder) -> "Embedder":
+        from extproc.cache.semantic.embedder import HttpEmbedder
+
+        self._session = self._session or ClientSession()
+        return HttpEmbedder(self._session, remote.url, remote.model, key=remote.key, seconds=remote.timeout_ms / 1000)
+
+
+def _local_embedder(directory: Path, path: str) -> "Embedder":
+    try:
+        from extproc.cache.semantic.onnx_embedder import OnnxEmbedder
+    except ImportError as error:
+        raise ConfigError(f"needs the package {error.name}: install llm-extproc[semantic]", path=path) from None
+    try:
+        return OnnxEmbedder(directory)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"no local model: {error}", path=path) from None
+
+
+class Shelves:
+    """Makes the cache of a document. One of a worker: what was kept stays when the document changes.
+
+    `registry` gives the store's, where the routes' samples are.
+    """
+
+    def __init__(self, metrics: Metrics, registry: Callable[[], Registry]) -> None:
         self._metrics = metrics
         self._cache: Cache | None = None
+        self._keyring: Keyring | None = None
         self._aftermath = Aftermath()
+        self._registry = registry
+        self._samples: Samples | None = None
+        self._embedders = Embedders()
 
     def shelf(self, gateway: Gateway) -> Shelf | None:
         settings = gateway.cache
@@ -186,13 +274,49 @@ class Shelves:
             os.urandom,
             lambda event: self._metrics.cache_event(event.value),
         )
-        keyring = Keyring(settings.key)
-        self._cache = self._cache or self._open(gateway, settings)
-        exact = ExactCache(self._cache, Codec(keyring, os.urandom), surroundings)
-        return Shelf(settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath)
+        keyring = self._keyring = Keyring(settings.key)
+        cache = self._cache = self._cache or self._open(gateway, settings)
+        exact = ExactCache(cache, Codec(keyring, os.urandom), surroundings)
+        wordings = self._wordings(settings.routes, cache, exact, keyring, surroundings)
+        return Shelf(
+            settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath, wordings
+        )
+
+    def _wordings(
+        self,
+        routes: Sequence[CacheRoute],
+        cache: Cache,
+        exact: ExactCache,
+        keyring: Keyring,
+        surroundings: CacheSurroundings,
+    ) -> "dict[str, Wordings]":
+        """Those of the routes that have semantic hits. Raises ConfigError."""
+        semantic = {index: route.semantic for index, route in enumerate(routes) if route.semantic is not None}
+        if not semantic:
+            return {}
+        # For those who have such routes only: 30 ms.
+        from extproc.cache.semantic.lookup import SemanticLookup
+        from extproc.pipeline.semantic import Samples, Wordings
+
+        samples = self._samples = self._samples or Samples(self._registry, time.monotonic)
+        made = {}
+        for index, rules in semantic.items():
+            name = routes[index].name
+            embedder = self._embedders.of(rules, f"cache.routes[{index}].semantic.embedder.directory")
+            lookup = SemanticLookup(cache, keyring, os.urandom, embedder=embedder, threshold=rules.threshold)
+            made[name] = Wordings(name, rules, lookup, exact, keyring, samples, surroundings, random.random)
+        return made
+
+    async def purge(self, what: Purged, name: str) -> None:
+        """Has kept answers forgotten: of a route, of a tenant (`team:research`), or all. Raises StoreAway."""
+        if self._cache is None or self._keyring is None:
+            return
+        digests = {"route": self._keyring.route, "tenant": self._keyring.tenant}
+        await self._cache.purge(what, digests[what](name) if what in digests else "")
 
     async def close(self) -> None:
         await self._aftermath.close()
+        await self._embedders.close()
         if self._cache is not None:
             await self._cache.close()
 
@@ -267,8 +391,9 @@ def build_worker(
     surroundings = Surroundings(time.time, asyncio.sleep, random.random)
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
     records = Records()
-    screener = Screener()
-    shelves = Shelves(metrics)
+    keepings = Keepings(lambda: metrics.cache_event("failed"))
+    screener = Screener(keepings)
+    shelves = Shelves(metrics, lambda: store)  # opened below, when the document says which
     compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=screener.screens, shelf=shelves.shelf)
     current = Current(source.read, compile_, read_last_good)
     tokenizers = Tokenizers()
@@ -277,10 +402,10 @@ def build_worker(
     store = open_store(gateway.store, metrics)
     governor = Governor(store, partial(MemoryStore, time.time), metrics, time.time)
     replica = Replica(store, records)
-    office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time)
+    office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time, shelves)
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
-    upkeep = Upkeep(governor, replica, Endings(shelves, store, screener))
+    upkeep = Upkeep(governor, replica, Endings(shelves, keepings, store, screener))
     door = Door(socket, partial(_admin_api, office))
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 

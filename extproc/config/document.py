@@ -134,6 +134,13 @@ FilePath = Annotated[
     str, Meta(pattern=r"^/[^\x00-\x1f]{1,4095}$", description="the absolute path of a file (never the secret itself)")
 ]
 Tokens = Annotated[int, Meta(ge=1, le=10_000_000, description="a number of tokens from 1 to 10000000")]
+Lifetime = Annotated[
+    str,
+    Meta(
+        pattern=r"^[1-9][0-9]{0,8}[smhdw]$",
+        description="a whole number and its unit, one of s, m, h, d, w, from 1s to 30d",
+    ),
+]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,17 +5,10 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from extproc.config.cache import SemanticMode
-from extproc.config.document import FilePath, Models, Name, SecretSource, Section, UpstreamModel
+from extproc.config.document import FilePath, Lifetime, Models, Name, SecretSource, Section, UpstreamModel
 from extproc.config.document_guardrails import Score, ServiceUrl
 from extproc.config.document_limits import RequestBytes
 
-Lifetime = Annotated[
-    str,
-    Meta(
-        pattern=r"^[1-9][0-9]{0,8}[smhdw]$",
-        description="a whole number and its unit, one of s, m, h, d, w, from 1s to 30d",
-    ),
-]
 Temperature = Annotated[float, Meta(ge=0, le=2, description="a number from 0 to 2")]
 AnswerBytes = Annotated[
     int, Meta(ge=1024, le=32 << 20, description="a number of bytes from 1024 (1 KiB) to 33554432 (32 MiB)")

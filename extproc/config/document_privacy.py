@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from extproc.config.document import Label, Models, Name, SecretSource, Section
+from extproc.config.document import Label, Lifetime, Models, Name, SecretSource, Section
 from extproc.config.limits import Mode
 from extproc.config.privacy import Encoding, EntityAction, SecretRules, Unreadable
 
@@ -56,7 +56,8 @@ class PrivacyPolicyEntry(Section, frozen=True):
     """What is detected and what becomes of it.
 
     `entities` may have `all` and `SECRET` as a base; the more special name counts. `allow` are values that are never
-    detected, `*` in them for any text. `mode: shadow` changes nothing and refuses nothing.
+    detected, `*` in them for any text. `mode: shadow` changes nothing and refuses nothing. With `keep_mapping`, what
+    the provider says of a conversation's earlier turns is restored for that long.
     """
 
     name: Name
@@ -66,6 +67,7 @@ class PrivacyPolicyEntry(Section, frozen=True):
     mode: Mode = Mode.ENFORCE
     restore: bool = True
     unreadable: Unreadable = Unreadable.REFUSE
+    keep_mapping: Lifetime | None = None
 
 
 class PrivacyRuleEntry(Section, frozen=True):

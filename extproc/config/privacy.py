@@ -62,7 +62,7 @@ class PrivacyPolicy:
     """`entities` are all that is detected, each once, with what becomes of it; groups are filled in.
 
     `allow` are values by entity that are never detected, `*` in them stands for any text. `restore`: the caller gets
-    back what can be restored.
+    back what can be restored. `keep_seconds`: how long a conversation's mapping outlives its exchange.
     """
 
     name: str
@@ -72,6 +72,7 @@ class PrivacyPolicy:
     mode: Mode = Mode.ENFORCE
     restore: bool = True
     unreadable: Unreadable = Unreadable.REFUSE
+    keep_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,10 @@ from extproc.config.entities import ALL, ALL_SECRETS, ENTITIES, SECRETS
 from extproc.config.mistakes import Mistakes
 from extproc.config.named import Named, Served
 from extproc.config.privacy import EntityAction, EntityPattern, EntityWords, Privacy, PrivacyPolicy, PrivacyRule
+from extproc.config.rules import duration
 
 _KEY_BYTES = 32
+_LONGEST_SECONDS = 30 * 86_400
 _Entry = TypeVar("_Entry")
 
 
@@ -75,7 +77,18 @@ class PrivacyBuilder:
             mode=entry.mode,
             restore=entry.restore,
             unreadable=entry.unreadable,
+            keep_seconds=self._kept(entry, f"{path}.keep_mapping"),
         )
+
+    def _kept(self, entry: PrivacyPolicyEntry, path: str) -> int:
+        if entry.keep_mapping is None:
+            return 0
+        if not entry.restore:
+            self._mistakes.add(path, "is of no use where nothing is restored")
+        seconds = duration(entry.keep_mapping)
+        if seconds > _LONGEST_SECONDS:
+            self._mistakes.add(path, "must be at most 30d")
+        return seconds
 
     def _rule(self, entry: PrivacyRuleEntry, path: str) -> PrivacyRule:
         self._policies.check(entry.policy, f"{path}.policy", self._mistakes)

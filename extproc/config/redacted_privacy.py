@@ -40,6 +40,7 @@ def _policy(policy: PrivacyPolicy) -> dict[str, Any]:
         "mode": policy.mode.value,
         "restore": policy.restore,
         "unreadable": policy.unreadable.value,
+        "keep_mapping": f"{policy.keep_seconds}s" if policy.keep_seconds else None,
     }
 
 

@@ -202,6 +202,8 @@ class Exchange:
             if progress.first_chunk is None:
                 progress.first_chunk = now
         action = answering.body(event)
+        if answering.outcome is not None and not progress.error_type:
+            await self._screening.keep(answering.outcome)
         if self._screening.has_refused and not answering.ended:
             self._cut_short = True
             answering.refused()

@@ -16,7 +16,7 @@ from extproc.policy.principal import Principal
 from extproc.policy.redact import Redaction, Redactor
 from extproc.privacy.restore_stream import restored, text_escaping
 from extproc.telemetry.record import EntityCount, Redactions, VerdictCount
-from extproc.translator.base import Call, Response
+from extproc.translator.base import Call, Outcome, Response
 
 
 class Guarding(Protocol):
@@ -70,6 +70,7 @@ class Screening:
         self._guards = screens.guards
         self._redaction: Redaction | None = None
         self._guarding: Guarding | None = None
+        self._kept = False
 
     async def request(self, call: Call, caller: Principal, model: str, name: str) -> Call:
         """What may leave of a call; `model` is the operator's name of the model, `name` the caller's.
@@ -114,6 +115,15 @@ class Screening:
     def has_refused(self) -> bool:
         """Whether a stream was ended by a rule: the caller has been told, and nothing more is to come."""
         return self._guarding is not None and self._guarding.has_refused
+
+    async def keep(self, outcome: Outcome) -> None:
+        """Keeps the mapping for what follows a complete answer, once; to be called before the answer's end goes."""
+        redaction = self._redaction
+        if redaction is None or redaction.keep is None or self._kept or self.has_refused:
+            return
+        if outcome.complete and not outcome.error:
+            self._kept = True
+            await redaction.keep(outcome.response_id)
 
     def close(self) -> None:
         """Nobody waits any more for what services say."""

@@ -10,7 +10,8 @@ let others run meanwhile. What is searched twice (at the seam of two parts) coun
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from extproc.config.limits import Mode
 from extproc.config.model import WILDCARD
@@ -26,6 +27,9 @@ from extproc.privacy.vault import Vault
 from extproc.privacy.walk import RedactedBody, redact_body
 from extproc.translator.base import Call
 from extproc.wire.json_object import parse_object
+
+if TYPE_CHECKING:  # for those who keep mappings only
+    from extproc.policy.mappings import Mappings, Turn
 
 LARGE = 256 << 10
 """Bodies of more bytes are searched in a thread."""
@@ -63,13 +67,17 @@ class Applicable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What a policy did to a request. `tokens` restore what it replaced; None where nothing is to be restored."""
+    """What a policy did to a request. `tokens` restore what it replaced; None where nothing is to be restored.
+
+    `keep` keeps the mapping under a response's id, for later requests; None where they are to know nothing of it.
+    """
 
     policy: str
     mode: Mode
     counts: Mapping[Finding, int]
     call: Call
     tokens: Tokens | None = field(default=None, repr=False)
+    keep: "Callable[[str], Awaitable[None]] | None" = field(default=None, repr=False)
 
     @property
     def blocked(self) -> tuple[str, ...]:
@@ -80,10 +88,15 @@ class Redaction:
 
 
 class Redactor:
-    """The policies of one document. `detectors` are by policy."""
+    """The policies of one document. `detectors` are by policy; without `mappings` each lives for its exchange."""
 
     def __init__(
-        self, privacy: Privacy, detectors: Mapping[str, Detectors], surrogates: Surrogates, offload: Offload
+        self,
+        privacy: Privacy,
+        detectors: Mapping[str, Detectors],
+        surrogates: Surrogates,
+        offload: Offload,
+        mappings: "Mappings | None" = None,
     ) -> None:
         self._privacy = privacy
         self._policies = {policy.name: policy for policy in privacy.policies}
@@ -91,6 +104,7 @@ class Redactor:
         self._detectors = detectors
         self._offload = offload
         self._surrogates = surrogates
+        self._mappings = mappings
 
     def policy(self, caller: Principal, model: str, name: str) -> PrivacyPolicy | None:
         """The policy for a caller and a model: `model` is the operator's name of it, `name` the caller's."""
@@ -111,13 +125,26 @@ class Redactor:
         vault = Vault(self.tenant_key(caller), self._surrogates.make)
         if policy.mode is Mode.SHADOW:
             return Redaction(policy.name, policy.mode, await self._counted(policy, call.body, vault), call)
+        turn = self._turn(policy, call, caller)
+        if turn is not None and (earlier := await turn.recall()) is not None:
+            with vault.avoiding(call.body):
+                vault.take_over(earlier)
         body = await self._redacted(policy, call.body, vault)
         tokens = Tokens(vault) if policy.restore and len(vault) else None
-        return Redaction(policy.name, policy.mode, body.counts, _with_body(call, body.body), tokens)
+        keep = partial(turn.keep, vault=vault) if turn is not None and len(vault) else None
+        return Redaction(policy.name, policy.mode, body.counts, _with_body(call, body.body), tokens, keep)
 
     def tenant_key(self, caller: Principal) -> bytes:
         """What a caller's placeholders are made with."""
         return keyed(self._privacy.key, b"tenant", *caller.tenant)
+
+    def _turn(self, policy: PrivacyPolicy, call: Call, caller: Principal) -> "Turn | None":
+        if self._mappings is None or not policy.keep_seconds:
+            return None
+        from extproc.policy.mappings import Owner, turn_of
+
+        owner = Owner(":".join(caller.tenant), self.tenant_key(caller))
+        return turn_of(call, self._mappings, owner, policy.keep_seconds)
 
     async def _counted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> Mapping[Finding, int]:
         """What would be done; nothing is refused, whatever it is."""

@@ -101,6 +101,18 @@ class Vault:
             self._names.add(name)
             self._digits.add(token[len(name) :])
 
+    def take_over(self, earlier: "Vault") -> None:
+        """The tokens of earlier exchanges of the tenant, for a vault that has none: all that the document has not."""
+        for entity, value, is_surrogate, token in earlier.issued:
+            if not self._is_written(entity, is_surrogate, token):
+                self.issue_again(entity, value, is_surrogate, token)
+
+    def _is_written(self, entity: str, is_surrogate: bool, token: str) -> bool:
+        if is_surrogate:
+            return self._document.has_text(token.lower())
+        name = name_of(entity)
+        return self._document.has_placeholder(name, token[len(name) :])
+
     def _new_placeholder(self, value: str, entity: str) -> str:
         name = name_of(entity)
         for attempt in count():

@@ -88,6 +88,12 @@ apply: [{policy: a, teams: [legal], keys: [dev], models: [gpt-*]}]
     assert made.secret_rules is SecretRules.KINGFISHER
 
 
+def test_a_mapping_may_be_kept() -> None:
+    made = privacy("policies: [{name: a, entities: {all: replace}, keep_mapping: 24h}]")
+    assert made.policies[0].keep_seconds == 86_400
+    assert privacy(SMALL).policies[0].keep_seconds == 0
+
+
 def test_the_more_special_name_counts() -> None:
     fields = (
         "words: [{name: PROJECT, words: [Heron]}]\n"
@@ -110,6 +116,16 @@ def test_a_key_is_hex_or_base64(text: str) -> None:
 
 
 MISTAKES = {
+    "a mapping that is kept too long": (
+        "policies: [{name: a, entities: {all: replace}, keep_mapping: 31d}]",
+        KEY,
+        "privacy.policies[0].keep_mapping: must be at most 30d",
+    ),
+    "a mapping that is kept for nothing": (
+        "policies: [{name: a, entities: {all: replace}, restore: false, keep_mapping: 1h}]",
+        KEY,
+        "privacy.policies[0].keep_mapping: is of no use where nothing is restored",
+    ),
     "a short key": (
         SMALL,
         "ab" * 31,
@@ -203,6 +219,7 @@ def test_the_view_shows_no_key_and_no_value() -> None:
             "mode": "enforce",
             "restore": True,
             "unreadable": "refuse",
+            "keep_mapping": None,
         }
     ]
     assert view["apply"] == [{"policy": "a", "teams": [], "keys": ["dev"], "models": ["*"]}]
