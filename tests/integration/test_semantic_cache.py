@@ -226,7 +226,7 @@ def remembered(gateway: Gateway, embeddings: Embeddings, question: str) -> None:
     """Asks on the route with an embedder, and waits until the vector that is kept was asked for."""
     before = embeddings.asked
     ask(gateway, question, model="vetoed")
-    wait_until(lambda: embeddings.asked == before + 1, 5, "the vector")
+    wait_until(lambda: embeddings.asked > before, 5, "the vector")
 
 
 def test_an_embedder_may_refuse_a_hit(gateway: Gateway, embeddings: Embeddings) -> None:
