@@ -249,12 +249,14 @@ class Exchange:
             return
         self._settled = True
         progress = self._progress
+        accounted = False
         try:
             self._account()
-        finally:  # a lease that is not settled would be kept alive for ever
+            accounted = True
+        finally:  # a lease that is not settled would be kept alive for ever, and others wait for the answer
             self._spending.settle(progress.usage, progress.cost)
-        good = progress.status == 200 and not progress.error_type and self._answering is not None
-        self._caching.end(self._answering.outcome if good and self._answering is not None else None, progress.usage)
+            good = accounted and progress.status == 200 and not progress.error_type
+            self._caching.end(self._answering.outcome if good and self._answering is not None else None, progress.usage)
 
     def _account(self) -> None:
         """What was used, and what it cost."""
