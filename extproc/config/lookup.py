@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from extproc.config.model import Model
+from extproc.config.model import WILDCARD, Model
 
 
 class ModelLookup:
@@ -20,3 +20,10 @@ class ModelLookup:
         if exact is not None:
             return exact
         return next((model for prefix, model in self._wildcards if name.startswith(prefix) and name != prefix), None)
+
+
+def covers(listed: Iterable[str], model: str, name: str) -> bool:
+    """Whether a list of models has one: `model` is the operator's name of it, `name` the caller's."""
+    return any(
+        one in (WILDCARD, model, name) or (one.endswith(WILDCARD) and name.startswith(one[:-1])) for one in listed
+    )

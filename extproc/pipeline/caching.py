@@ -19,7 +19,7 @@ from extproc.cache.policy import Rules, directive, request_refusal
 from extproc.cache.reading import reading_of
 from extproc.cache.record import Recorder, recorder
 from extproc.config.cache import CacheRoute
-from extproc.config.model import WILDCARD
+from extproc.config.lookup import covers
 from extproc.exchange.actions import HeaderList
 from extproc.genai.usage import TokenUsage
 from extproc.policy.principal import Principal
@@ -56,14 +56,7 @@ class Shelf:
 
     def route(self, model: str, name: str) -> CacheRoute | None:
         """The first route that has the model: `model` is the operator's name of it, `name` the caller's."""
-        return next((route for route in self.routes if _covers(route, model, name)), None)
-
-
-def _covers(route: CacheRoute, model: str, name: str) -> bool:
-    return any(
-        listed in (WILDCARD, model, name) or (listed.endswith(WILDCARD) and name.startswith(listed[:-1]))
-        for listed in route.models
-    )
+        return next((route for route in self.routes if covers(route.models, model, name)), None)
 
 
 @dataclass(frozen=True, slots=True)

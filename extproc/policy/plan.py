@@ -16,6 +16,7 @@ from extproc.config.limits import (
     Rolling,
     Scope,
 )
+from extproc.config.lookup import covers
 from extproc.policy.principal import Principal
 from extproc.policy.windows import Span, span
 from extproc.store.base import Account, Bucket, Budget
@@ -133,7 +134,7 @@ def _plan(principal: Principal, model: str, name: str, rules: Iterable[AnyRule])
     entries = tuple(
         Entry(rule, subject, label, _partition(rule, principal), own)
         for rule, own in _with_own(rules, principal)
-        if _covers(rule, model, name)
+        if covers(rule.models, model, name)
         for subject, label in _subjects(rule, principal, model, name)
     )
     budgets = [entry for entry in entries if entry.enforced and isinstance(entry.rule, BudgetRule)]
@@ -155,13 +156,6 @@ def _with_own(rules: Iterable[AnyRule], principal: Principal) -> Iterator[tuple[
 
 def _partition(rule: AnyRule, principal: Principal) -> str:
     return "" if rule.scope in _SHARED else principal.organisation
-
-
-def _covers(rule: AnyRule, model: str, name: str) -> bool:
-    return any(
-        listed in (EACH, model, name) or (listed.endswith(EACH) and name.startswith(listed[:-1]))
-        for listed in rule.models
-    )
 
 
 def _subjects(rule: AnyRule, principal: Principal, model: str, name: str) -> Iterator[tuple[str, str]]:

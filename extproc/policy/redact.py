@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from extproc.config.limits import Mode
-from extproc.config.model import WILDCARD
+from extproc.config.lookup import covers
 from extproc.config.privacy import Privacy, PrivacyPolicy, Unreadable
 from extproc.errors import ContentFiltered, InvalidRequest, RequestTooLarge
 from extproc.policy.principal import Principal
@@ -185,10 +185,7 @@ def is_for(rule: Applicable, caller: Principal, model: str, name: str) -> bool:
         return False
     if rule.keys and not {caller.id, caller.alias} & set(rule.keys):
         return False
-    return any(
-        listed in (WILDCARD, model, name) or (listed.endswith(WILDCARD) and name.startswith(listed[:-1]))
-        for listed in rule.models
-    )
+    return covers(rule.models, model, name)
 
 
 def _actions(policy: PrivacyPolicy) -> Policy:
