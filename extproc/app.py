@@ -22,6 +22,8 @@ from prometheus_client import CollectorRegistry
 
 from extproc.admin.registrar import Office
 from extproc.cache.base import Cache, Purged
+from extproc.cache.broadcast import Room
+from extproc.cache.elsewhere import Leases
 from extproc.cache.entry import Codec
 from extproc.cache.exact import ExactCache
 from extproc.cache.exact import Surroundings as CacheSurroundings
@@ -55,7 +57,7 @@ from extproc.privacy.keyed import keyed
 from extproc.server.admin import build_admin
 from extproc.server.admin_proxy import AdminProxy
 from extproc.server.current import Current
-from extproc.server.door import Door
+from extproc.server.door import Door, admin_socket
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_command
 from extproc.server.upkeep import Closing, Upkeep
 from extproc.server.watch import watch
@@ -257,6 +259,8 @@ class Shelves:
     def __init__(self, metrics: Metrics, registry: Callable[[], Registry]) -> None:
         self._metrics = metrics
         self._cache: Cache | None = None
+        self._leases: Leases | None = None
+        self._room = Room()
         self._keyring: Keyring | None = None
         self._aftermath = Aftermath()
         self._registry = registry
@@ -276,7 +280,8 @@ class Shelves:
         )
         keyring = self._keyring = Keyring(settings.key)
         cache = self._cache = self._cache or self._open(gateway, settings)
-        exact = ExactCache(cache, Codec(keyring, os.urandom), surroundings)
+        codec = Codec(keyring, os.urandom)
+        exact = ExactCache(cache, codec, surroundings, leases=self._leases, room=self._room)
         wordings = self._wordings(settings.routes, cache, exact, keyring, surroundings)
         return Shelf(
             settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath, wordings
@@ -325,9 +330,11 @@ class Shelves:
             return MemoryCache(settings.memory_bytes, time.monotonic)
         from extproc.cache.redis import RedisCache  # as for the store
 
-        return RedisCache(
+        made = RedisCache(
             gateway.store, token=lambda: secrets.token_hex(16), failed=lambda: self._metrics.cache_event("failed")
         )
+        self._leases = made
+        return made
 
 
 def compile_snapshot(
@@ -406,7 +413,7 @@ def build_worker(
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
     upkeep = Upkeep(governor, replica, Endings(shelves, keepings, store, screener))
-    door = Door(socket, partial(_admin_api, office))
+    door = Door(admin_socket(socket), partial(_admin_api, office), cancels=False)
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 
 

@@ -34,14 +34,6 @@ class Cache(Protocol):
         """Whether it was put. `stamp` is the one that `get` gave before the answer was asked for."""
         ...
 
-    async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
-        """Whether `holder` is to ask for the answer: False where someone else does, in any worker."""
-        ...
-
-    async def release(self, key: Key, holder: str) -> None:
-        """Ends a lease, if it is the holder's."""
-        ...
-
     async def drop(self, key: Key) -> None:
         """Purges one entry. Raises StoreAway (of `extproc.store.base`)."""
         ...

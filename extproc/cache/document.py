@@ -5,6 +5,7 @@ The id has the shape of the old one, so that whoever reads ids (a client's parse
 the answer (of output items, of tool calls) stay: they mean something only together with this answer.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 
@@ -47,6 +48,13 @@ def _echo(fields: Fields, request: Mapping[str, Raw]) -> None:
     for name, nothing in _ECHOED.items():
         if name in fields:
             fields[name] = request.get(name, nothing)
+
+
+def stream_form(request: Mapping[str, Raw]) -> str:
+    """The same for two requests with one key whose streams are the same bytes: they ask for the same events, and what
+    the API repeats of a request and is not part of the key is the same."""
+    said = b"\n".join(bytes(request.get(name, b"")) for name in ("stream_options", *_ECHOED))
+    return hashlib.blake2b(said, digest_size=12).hexdigest()
 
 
 def fresh_id(old: str, entropy: Callable[[int], bytes]) -> str:

@@ -1,22 +1,26 @@
 """The exact cache as a request meets it: kept answers, answers that others wait for already, and the duty to ask.
 
 `find` gives a `Hit`, or a `Miss`: then the answer has to be asked for, and the `Miss` must be told how that ended. All
-who ask the same within one worker look once, ask once and share what comes; across workers a lease in the store says
-that someone is asking, and the others look now and then whether the answer is there. Nobody waits longer than
-`Pace.patience`: whoever has, goes on alone.
+who ask the same look once, ask once and share what comes: within one worker by `flight`, across workers by `elsewhere`.
+Who can be given an answer while it comes gets a `Follower` at once, and waits as long as there is somebody to wait for;
+anybody else waits in `find`, never longer than `Pace.patience`: whoever has, goes on alone.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Any
 
 from msgspec import Raw
 
 from extproc.apischema.endpoints import EMBEDDINGS, Endpoint
 from extproc.cache.base import Cache, Slot
+from extproc.cache.broadcast import Broadcast, Listener, Room
 from extproc.cache.document import renewed, with_usage
+from extproc.cache.elsewhere import Herald, Leases, Watch
 from extproc.cache.entry import Codec, Entry, Unreadable
-from extproc.cache.flight import Flights, Lead, Seat
+from extproc.cache.flight import Flights, Landing, Lead, Seat
 from extproc.cache.key import Key
 from extproc.cache.policy import Directive, Rules, answer_refusal, not_cached
 from extproc.cache.replay import replay
@@ -34,6 +38,7 @@ class Event(StrEnum):
     OLD_FORMAT = "old_format"  # one of another version of the gateway, which is a miss
     PROMOTED = "promoted"  # a follower took over from a leader that failed
     IMPATIENT = "impatient"  # a follower waited long enough, or there was nothing to share
+    BROKEN = "broken"  # a stream that was followed ended in the middle
     KEPT = "kept"
     NOT_KEPT = "not_kept"
     SEMANTIC_HIT = "semantic_hit"
@@ -43,11 +48,19 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`patience` is the most that a request waits for the answer to another one, in seconds; it must be less than Envoy
-    waits for us (`message_timeout`). `poll` is how often a worker looks for another worker's answer."""
+    """`patience` is the most that a request waits in `find`, in seconds; it must be less than Envoy waits for us
+    (`message_timeout`). `poll` is how often a worker looks for another worker's answer."""
 
     patience: float = 4.0
     poll: float = 0.05
+
+
+class Waiting(Enum):
+    """Whether a request waits for an identical one under way: in `find`, or apart, as a `Follower`."""
+
+    NOT = "not"
+    HERE = "here"
+    APART = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +76,15 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and how. `waits`: for an identical request that is under way."""
+    """What is asked, and how. `form` is that of the stream that is wanted: two streams of one form are the same bytes.
+    Empty for a whole answer."""
 
     endpoint: Endpoint
     key: Key
     rules: Rules = field(default_factory=Rules)
     directive: Directive = field(default_factory=Directive)
-    waits: bool = True
+    waiting: Waiting = Waiting.HERE
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,9 @@ class Hit:
     entry: Entry
     age: int
     event: Event
+
+    async def give_up(self) -> None:
+        """Nobody wants it any more."""
 
     def body(
         self,
@@ -94,20 +112,45 @@ class Hit:
         return replay(endpoint, document, wants_usage=wants_usage) if stream else document
 
 
-class ExactCache:
-    """For one event loop."""
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An answer that is coming."""
 
-    def __init__(self, cache: Cache, codec: Codec, surroundings: Surroundings, pace: Pace | None = None) -> None:
+    listener: Listener
+
+    async def give_up(self) -> None:
+        """Nobody wants it any more."""
+        self.listener.leave()
+
+
+class ExactCache:
+    """For one event loop. `leases` are what workers share; None where there is one worker. `room` bounds what is kept
+    of streams under way."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        codec: Codec,
+        surroundings: Surroundings,
+        pace: Pace | None = None,
+        leases: Leases | None = None,
+        room: Room | None = None,
+    ) -> None:
         self._cache = cache
         self._codec = codec
         self._surroundings = surroundings
         self._pace = pace or Pace()
-        self._flights = Flights()
+        self._leases = leases
+        self._flights = Flights(room)
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def find(self, question: Question) -> "Hit | Miss":
+    async def find(self, question: Question) -> "Hit | Miss | Follower":
         """Raises the answer to `only-if-cached`, where there is none. Cancelled, it leaves nobody waiting."""
         found = await self._find(question)
-        self._surroundings.count(found.event if isinstance(found, Hit) else Event.MISS)
+        if isinstance(found, Follower) and question.waiting is Waiting.HERE:
+            found = await found.whole(self._pace.patience)
+        if not isinstance(found, Follower):
+            self._surroundings.count(found.event if isinstance(found, Hit) else Event.MISS)
         return found
 
     async def of_other_words(self, question: Question, key: Key) -> Hit | None:
@@ -116,7 +159,7 @@ class ExactCache:
         entry = self._usable(other, await self._cache.get(key))
         return None if entry is None else self._hit(entry, Event.SEMANTIC_HIT)
 
-    async def _find(self, question: Question) -> "Hit | Miss":
+    async def _find(self, question: Question) -> "Hit | Miss | Follower":
         if not question.directive.lookup:
             return self._alone(question, await self._cache.get(question.key))
         if question.directive.only_if_cached:
@@ -124,64 +167,69 @@ class ExactCache:
             if entry is None:
                 raise not_cached()
             return self._hit(entry, Event.HIT)
-        if not question.waits:
+        if question.waiting is Waiting.NOT:
             slot = await self._cache.get(question.key)
             entry = self._usable(question, slot)
             return self._alone(question, slot) if entry is None else self._hit(entry, Event.HIT)
-        deadline = self._surroundings.monotonic() + self._pace.patience
-        place = self._flights.join(question.key.digest)
+        place = self._flights.join(question.key.digest, question.form)
         if isinstance(place, Lead):
-            return await self._lead(question, place, deadline)
-        return await self._follow(question, place, deadline)
+            return await self._lead(question, place)
+        return Follower(self, question, place)
 
-    async def _follow(self, question: Question, seat: Seat, deadline: float) -> "Hit | Miss":
-        asked = self._surroundings.time()
-        outcome = await seat.wait(max(0.0, deadline - self._surroundings.monotonic()))
-        if isinstance(outcome, Lead):
-            self._surroundings.count(Event.PROMOTED)
-            return await self._lead(question, outcome, deadline)
-        if outcome is not None and self._is_young_enough(question, outcome):
-            return self._hit(outcome, Event.COALESCED if outcome.created >= asked else Event.HIT)
-        self._surroundings.count(Event.IMPATIENT)
-        return self._alone(question, await self._cache.get(question.key))
-
-    async def _lead(self, question: Question, lead: Lead, deadline: float) -> "Hit | Miss":
+    async def _lead(self, question: Question, lead: Lead) -> "Hit | Miss | Follower":
         """Looks for the answer, and if it is not there, whether another worker is asking for it."""
         ends = True
         try:
             slot = await self._cache.get(question.key)
-            entry, event = self._usable(question, slot), Event.HIT
-            holder = ""
-            if entry is None:
-                holder = self._surroundings.entropy(16).hex()
-                entry, event = await self._elsewhere(question, holder, deadline, slot), Event.COALESCED
+            entry = self._usable(question, slot)
             if entry is not None:
-                lead.land(entry)
-                return self._hit(entry, event)
-            ends = False
-            return Miss(self._cache, self._codec, self._surroundings, question, slot.stamp, lead, holder)
+                lead.land(Landing(entry))
+                return self._hit(entry, Event.HIT)
+            if self._leases is None:
+                ends = False
+                return self._miss(question, slot, lead)
+            found = await self._agreed(question, lead, slot, self._leases)
+            ends = isinstance(found, Hit)
+            return found
         finally:
             if ends:
                 lead.fail()  # does nothing where it has landed
 
-    async def _elsewhere(self, question: Question, holder: str, deadline: float, seen: Slot) -> Entry | None:
-        """The answer that another worker asks for; None where that is now for us to do.
+    async def _agreed(self, question: Question, lead: Lead, seen: Slot, leases: Leases) -> "Hit | Miss | Follower":
+        """The duty to ask, if no other worker has it.
 
         With the lease in hand it looks once more: the holder before may have kept its answer since we looked.
         """
         key, surroundings = question.key, self._surroundings
-        while not await self._cache.lease(key, holder, round(self._pace.patience * 1000)):
-            if surroundings.monotonic() >= deadline:
-                return None
-            await surroundings.sleep(self._pace.poll)
-            entry = self._usable(question, await self._cache.get(key))
-            if entry is not None:
-                return entry
+        holder = surroundings.entropy(16).hex()
+        herald = Herald(leases, self._codec, key, holder, surroundings.sleep, self._pace.poll)
+        if not await leases.lease(key, holder, herald.lease_ms):
+            seat = lead.seat(question.form)
+            watch = Watch(
+                leases, self._codec, key, lead, lambda: self._kept(question), surroundings.sleep, self._pace.poll
+            )
+            self._do(watch.run())
+            return Follower(self, question, seat)
         again = await self._cache.get(key)
         entry = self._usable(question, again) if again.data != seen.data else None
         if entry is not None:
-            await self._cache.release(key, holder)
-        return entry
+            await leases.release(key, holder)
+            lead.land(Landing(entry))
+            return self._hit(entry, Event.COALESCED)
+        return self._miss(question, seen, lead, herald)
+
+    async def _kept(self, question: Question) -> Entry | None:
+        return self._usable(question, await self._cache.get(question.key))
+
+    def _miss(self, question: Question, slot: Slot, lead: Lead, herald: Herald | None = None) -> "Miss":
+        task = self._do(herald.run()) if herald is not None else None
+        return Miss(self._cache, self._codec, self._surroundings, question, slot.stamp, lead, herald, task)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _alone(self, question: Question, slot: Slot) -> "Miss":
         """One that asks for itself: nobody waits for it, but what it gets may be kept."""
@@ -205,6 +253,72 @@ class ExactCache:
         return Hit(entry, int(entry.age(self._surroundings.time())), event)
 
 
+class Follower:
+    """One who waits for an identical request that is under way."""
+
+    def __init__(self, cache: ExactCache, question: Question, seat: Seat) -> None:
+        self._cache = cache
+        self._question = question
+        self._seat = seat
+        self._since = cache._surroundings.time()
+        self._count = cache._surroundings.count
+
+    async def wait(self) -> "Hit | Live | Miss":
+        """The answer, or the stream of it as it comes; or the duty to ask. To be called once.
+
+        Cancelled, it leaves nobody waiting.
+        """
+        while isinstance(found := await self._next(None), Follower):
+            self._seat = found._seat
+        match found:
+            case Hit():
+                self._count(found.event)
+            case Live():
+                self._count(Event.COALESCED)
+            case Miss():
+                self._count(Event.MISS)
+        return found
+
+    async def whole(self, seconds: float) -> "Hit | Miss":
+        """The same for an answer that is wanted whole, and within so many seconds."""
+        clock = self._cache._surroundings.monotonic
+        deadline = clock() + seconds
+        while True:
+            found = await self._next(max(0.0, deadline - clock()))
+            if isinstance(found, Hit | Miss):
+                return found
+            if isinstance(found, Live):  # not for a question without a form
+                await found.give_up()
+                return await self._alone()
+            self._seat = found._seat
+
+    def leave(self) -> None:
+        """Nobody waits here any more. Not while `wait` does."""
+        self._seat.leave()
+
+    async def _next(self, seconds: float | None) -> "Hit | Live | Miss | Follower":
+        cache, question = self._cache, self._question
+        outcome = await self._seat.wait(seconds)
+        match outcome:
+            case Lead():
+                self._count(Event.PROMOTED)
+                return await cache._lead(question, outcome)
+            case Listener():
+                return Live(outcome)
+            case Landing(entry=entry) if cache._is_young_enough(question, entry):
+                return cache._hit(entry, self._event(outcome))
+        self._count(Event.IMPATIENT)
+        return await self._alone()
+
+    def _event(self, landing: Landing) -> Event:
+        if landing.other_words:
+            return Event.SEMANTIC_HIT
+        return Event.COALESCED if landing.entry.created >= self._since else Event.HIT
+
+    async def _alone(self) -> "Miss":
+        return self._cache._alone(self._question, await self._cache._cache.get(self._question.key))
+
+
 class Miss:
     """The answer has to be asked for; then `answered` or `failed` must be called. Only the first call counts."""
 
@@ -216,7 +330,8 @@ class Miss:
         question: Question,
         stamp: bytes | None,
         lead: Lead | None = None,
-        holder: str = "",
+        herald: Herald | None = None,
+        heralding: "asyncio.Task[None] | None" = None,
     ) -> None:
         self._cache = cache
         self._codec = codec
@@ -224,8 +339,27 @@ class Miss:
         self._question = question
         self._stamp = stamp
         self._lead = lead
-        self._holder = holder
+        self._herald = herald
+        self._heralding = heralding
         self._ended = False
+
+    async def give_up(self) -> None:
+        """Nobody wants it any more."""
+        await self.failed()
+
+    def begin(self, form: str) -> Broadcast | None:
+        """The answer comes, as a stream of this form: to be told to those who follow it. None where nobody can."""
+        if self._lead is None or self._ended:
+            return None
+        broadcast = self._lead.begin(form)
+        if self._herald is not None:
+            self._herald.begin(broadcast)
+        return broadcast
+
+    def landed(self, entry: Entry) -> None:
+        """The answer to the same question in other words serves, also those who wait. To be followed by `failed`."""
+        if self._lead is not None:
+            self._lead.land(Landing(entry, other_words=True))
 
     async def answered(self, document: bytes | None, usage: TokenUsage | None) -> str:
         """The answer came, whole and with status 200. Returns why it is not kept; empty where it is.
@@ -271,7 +405,7 @@ class Miss:
             sealed = self._codec.seal(question.key, entry)
             await self._cache.put(question.key, sealed, self._stamp, ttl * 1000)
         if self._lead is not None:
-            self._lead.land(entry)
+            self._lead.land(Landing(entry))
 
     async def _leave(self) -> None:
         if self._lead is not None:
@@ -279,8 +413,8 @@ class Miss:
         await self._release()
 
     async def _release(self) -> None:
-        if self._holder:
-            await self._cache.release(self._question.key, self._holder)
+        if self._herald is not None and self._heralding is not None:
+            await self._herald.end(self._heralding)
 
 
 def _can_be_said(endpoint: Endpoint, document: bytes) -> bool:

@@ -1,11 +1,12 @@
-"""Identical requests under way in one worker: one asks, the others wait for its answer.
+"""Identical requests under way in one worker: one asks, the others follow.
 
 The first is the *leader*. Its `Lead` is a duty: it must end in one of three ways. `land` gives the answer to all who
 wait. `fail` says that there was no answer: the longest waiting *follower* takes over. `dismiss` says that the answer is
-one that is not shared: all followers go on by themselves, at once.
+one that is not shared: all followers go on by themselves, at once. So they do after the third failure: one after the
+other would wait too long for a provider that is down.
 
-A follower gets the answer when it is whole. Envoy holds a buffered request until we answer it, and then takes one whole
-response or none: live pieces of the leader's stream cannot be handed on.
+With `begin` a leader shows its answer while it comes: followers who want it in the same form listen from then on, and
+share its fate.
 """
 
 import asyncio
@@ -13,25 +14,30 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from extproc.cache.broadcast import Broadcast, Listener, Room
 from extproc.cache.entry import Entry
+
+_MOST_FAILURES = 3
 
 
 class Flights:
     """The flights of one worker, for one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        self._room = room or Room()
         self._flights: dict[str, _Flight] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def join(self, name: str) -> "Lead | Seat":
-        """The lead of a new flight, or a seat in the one under way."""
+    def join(self, name: str, form: str = "") -> "Lead | Seat":
+        """The lead of a new flight, or a seat in the one under way. `form` is that of the stream that is wanted; empty
+        for an answer that is wanted whole."""
         flight = self._flights.get(name)
         if flight is not None:
-            return Seat(flight, lambda: self._forget(name, flight))
-        begun = self._flights[name] = _Flight()
-        return Lead(begun, lambda: self._forget(name, begun))
+            return Seat(flight, form)
+        begun = self._flights[name] = _Flight(self._room, lambda: self._forget(name, begun))
+        return Lead(begun)
 
     def _forget(self, name: str, flight: "_Flight") -> None:
         """Newcomers begin anew. Another flight may have taken the name since."""
@@ -39,26 +45,52 @@ class Flights:
             del self._flights[name]
 
 
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The answer for all who wait. `other_words`: it was given to the same question in other words."""
+
+    entry: Entry
+    other_words: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class _Flight:
-    seats: deque["asyncio.Future[Entry | Lead | None]"] = field(default_factory=deque)
+    room: Room
+    forget: Callable[[], None]
+    seats: deque["Seat"] = field(default_factory=deque)
+    broadcast: Broadcast | None = None
+    failures: int = 0
 
 
 class Lead:
     """The duty to ask. The first of `land`, `fail` and `dismiss` counts, the rest do nothing."""
 
-    def __init__(self, flight: _Flight, forget: Callable[[], None]) -> None:
+    def __init__(self, flight: _Flight) -> None:
         self._flight = flight
-        self._forget = forget
         self._ended = False
 
     @property
     def followers(self) -> int:
-        """How many wait now."""
-        return sum(not seat.done() for seat in self._flight.seats)
+        """How many wait or listen now."""
+        broadcast = self._flight.broadcast
+        listening = 0 if broadcast is None else len(broadcast)
+        return listening + sum(seat.waits for seat in self._flight.seats)
 
-    def land(self, entry: Entry) -> None:
-        self._end(entry)
+    def seat(self, form: str) -> "Seat":
+        """A place in the flight for who has the lead only in another's name."""
+        return Seat(self._flight, form)
+
+    def begin(self, form: str) -> Broadcast:
+        """The answer comes, as a stream of this form."""
+        flight = self._flight
+        flight.broadcast = broadcast = Broadcast(form, flight.room)
+        for seat in flight.seats:
+            if seat.waits and seat.form == form:
+                seat.settle(broadcast.listen())
+        return broadcast
+
+    def land(self, landing: Landing) -> None:
+        self._end(landing)
 
     def dismiss(self) -> None:
         self._end(None)
@@ -66,52 +98,84 @@ class Lead:
     def fail(self) -> None:
         if self._ended:
             return
+        flight = self._flight
+        flight.failures += 1
+        if flight.failures >= _MOST_FAILURES:
+            self._end(None)
+            return
         self._ended = True
-        seats = self._flight.seats
-        while seats:
-            seat = seats.popleft()
-            if not seat.done():
-                seat.set_result(Lead(self._flight, self._forget))
+        self._close_broadcast()
+        while flight.seats:
+            seat = flight.seats.popleft()
+            if seat.waits:
+                seat.settle(Lead(flight))
                 return
-        self._forget()
+        flight.forget()
 
-    def _end(self, result: Entry | None) -> None:
+    def _end(self, result: Landing | None) -> None:
         if self._ended:
             return
         self._ended = True
-        self._forget()
+        self._close_broadcast()
+        self._flight.forget()
         for seat in self._flight.seats:
-            if not seat.done():
-                seat.set_result(result)
+            if seat.waits:
+                seat.settle(result)
         self._flight.seats.clear()
+
+    def _close_broadcast(self) -> None:
+        """One that has not ended by now never will."""
+        if self._flight.broadcast is not None:
+            self._flight.broadcast.abort()
+            self._flight.broadcast = None
+
+
+Outcome = Landing | Lead | Listener | None
 
 
 class Seat:
     """A place in a flight, to wait in once."""
 
-    def __init__(self, flight: _Flight, forget: Callable[[], None]) -> None:
+    def __init__(self, flight: _Flight, form: str) -> None:
+        self.form = form
         self._flight = flight
-        self._forget = forget
-        self._result: asyncio.Future[Entry | Lead | None] = asyncio.get_running_loop().create_future()
-        flight.seats.append(self._result)
+        self._result: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        broadcast = flight.broadcast
+        if form and broadcast is not None and broadcast.open and broadcast.form == form:
+            self.settle(broadcast.listen())
+        else:
+            flight.seats.append(self)
 
-    async def wait(self, seconds: float) -> Entry | Lead | None:
-        """The answer; or the lead, where it fell to this follower; None to go on by oneself: there is nothing to share,
-        or the leader took longer than `seconds`, and newcomers no longer wait for it."""
+    @property
+    def waits(self) -> bool:
+        return not self._result.done()
+
+    def settle(self, outcome: Outcome) -> None:
+        self._result.set_result(outcome)
+
+    async def wait(self, seconds: float | None = None) -> Outcome:
+        """The answer, or the stream of it; or the lead, where it fell to this follower; None to go on by oneself: there
+        is nothing to share, or it took longer than `seconds`, and newcomers no longer wait for it."""
         try:
             await asyncio.wait((self._result,), timeout=seconds)
         except asyncio.CancelledError:
-            self._leave()
+            self.leave()
             raise
+        if self._result.cancelled():
+            return None
         if self._result.done():
             return self._result.result()
         self._result.cancel()
-        self._forget()
+        self._flight.forget()
         return None
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Whose caller has gone must not keep the lead."""
-        if not self._result.done():
+        if self.waits:
             self._result.cancel()
-        elif isinstance(lead := self._result.result(), Lead):
-            lead.fail()
+        elif not self._result.cancelled():
+            match self._result.result():
+                case Lead() as lead:
+                    lead.fail()
+                case Listener() as listener:
+                    listener.leave()

@@ -19,8 +19,7 @@ class _Kept:
 
 
 class MemoryCache:
-    """A `Cache`. `most_bytes` bounds all entries together, `clock` gives seconds. There are no other workers, so a
-    lease is always had: who asks within this one is known to `flight`."""
+    """A `Cache`. `most_bytes` bounds all entries together, `clock` gives seconds."""
 
     def __init__(self, most_bytes: int, clock: Callable[[], float]) -> None:
         self._most_bytes = most_bytes
@@ -57,12 +56,6 @@ class MemoryCache:
         while self._bytes > self._most_bytes:
             self._remove(next(iter(self._kept)))
         return True
-
-    async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
-        return True
-
-    async def release(self, key: Key, holder: str) -> None:
-        """There is nothing to release."""
 
     async def drop(self, key: Key) -> None:
         self._remove(key.digest)

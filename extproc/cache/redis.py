@@ -6,6 +6,8 @@ Keys, all below `{prefix}:c:`, with the digest as hash tag so that an entry and 
 |-------------------------------|---------------------------------------------------------------------------|
 | `{prefix}:c:{digest}:entry`   | stamp, a line feed, the sealed entry; expires with its TTL                |
 | `{prefix}:c:{digest}:lease`   | who is asking for the answer; expires                                     |
+| `{prefix}:c:{digest}:watched` | there while another worker follows that one; expires                      |
+| `{prefix}:c:{digest}:{holder}`| a list of what the holder has shown of its answer, sealed; expires        |
 | `{prefix}:c:{generations}`    | a hash: `all`, `t:` and a tenant, `r:` and a route, each a random value   |
 
 The server may evict: an entry that is gone is a miss, and where the generations are gone, so is everything that was
@@ -14,7 +16,7 @@ stamped with them, since new ones are like no others. Connections, circuit and t
 """
 
 import asyncio
-import hashlib
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -22,23 +24,24 @@ from dataclasses import replace
 from typing import Any
 
 from extproc.cache.base import Failed, Purged, Slot
+from extproc.cache.elsewhere import Watched
 from extproc.cache.key import Key
 from extproc.config.model import RedisOptions
 from extproc.store.base import StoreAway
-from extproc.store.redis_scripts import Script
+from extproc.store.redis_scripts import CACHE_PUBLISH, CACHE_RELEASE, CACHE_RENEW, CACHE_WATCH, Script
 from extproc.store.redis_topology import Surroundings, topology
 
 MOST_MS = 50
 """How long any operation may take."""
 
-_RELEASE_SOURCE = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
-_RELEASE = Script(_RELEASE_SOURCE, hashlib.sha1(_RELEASE_SOURCE.encode(), usedforsecurity=False).hexdigest())
+_WATCHED_MS = 3000
+_SHOWN_MS = 10_000
 _FIELDS = {"tenant": "t", "route": "r"}
 
 
 class RedisCache:
-    """A `Cache`, for one event loop. `failed` is told of each operation that could not be done, `token` gives a new
-    unguessable word; `now` is monotonic time in seconds, and `chance` gives 0 to 1."""
+    """A `Cache` and its `Leases`, for one event loop. `failed` is told of each operation that could not be done,
+    `token` gives a new unguessable word; `now` is monotonic time in seconds, and `chance` gives 0 to 1."""
 
     def __init__(
         self,
@@ -76,12 +79,21 @@ class RedisCache:
         """Had as well where the store is away: then every worker asks for itself."""
         return await self._try(("SET", self._lease(key), holder, "NX", "PX", ttl_ms), otherwise=b"OK") is not None
 
+    async def renew(self, key: Key, holder: str, ttl_ms: int) -> bool:
+        keys = (self._lease(key), self._watched(key), self._shown(key, holder))
+        return bool(await self._run(CACHE_RENEW, keys, holder, ttl_ms, _SHOWN_MS))
+
     async def release(self, key: Key, holder: str) -> None:
-        lease = self._lease(key)
-        try:
-            await self._servers.call(_RELEASE, lease, 1, lease, holder)
-        except StoreAway:
-            self._failed()
+        with contextlib.suppress(StoreAway):
+            await self._run(CACHE_RELEASE, (self._lease(key),), holder)
+
+    async def publish(self, key: Key, holder: str, pieces: list[bytes]) -> None:
+        await self._run(CACHE_PUBLISH, (self._shown(key, holder),), _SHOWN_MS, *pieces)
+
+    async def watch(self, key: Key, holder: str, start: int) -> Watched:
+        keys = (self._lease(key), self._watched(key), self._shown(key, holder))
+        held, pieces = await self._run(CACHE_WATCH, keys, _WATCHED_MS, start)
+        return Watched(held.decode(), tuple(pieces))
 
     async def drop(self, key: Key) -> None:
         await self._ask("DEL", self._entry(key))
@@ -115,6 +127,15 @@ class RedisCache:
             self._failed()
             return otherwise
 
+    async def _run(self, script: Script, keys: tuple[str, ...], *words: str | bytes | int) -> Any:
+        """Raises StoreAway. The keys have one hash tag."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._servers.call(script, keys[0], len(keys), *keys, *words)
+        except (StoreAway, TimeoutError):
+            self._failed()
+            raise StoreAway("the cache's store did not answer in time") from None
+
     async def _ask(self, *words: str | bytes | int) -> Any:
         """Raises StoreAway. The second word is the key."""
         return await self._servers.call(None, str(words[1]), *words)
@@ -124,3 +145,9 @@ class RedisCache:
 
     def _lease(self, key: Key) -> str:
         return f"{self._prefix}{{{key.digest}}}:lease"
+
+    def _watched(self, key: Key) -> str:
+        return f"{self._prefix}{{{key.digest}}}:watched"
+
+    def _shown(self, key: Key, holder: str) -> str:
+        return f"{self._prefix}{{{key.digest}}}:{holder}"

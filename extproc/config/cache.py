@@ -14,6 +14,13 @@ class SemanticMode(StrEnum):
     SERVE = "serve"
 
 
+class Followers(StrEnum):
+    """What an answer costs those who waited for somebody else's request: nothing, or what it cost that one."""
+
+    FREE = "free"
+    CHARGED = "charged"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteEmbedder:
     """Has OpenAI's embeddings API at `url`, the endpoint's path included. `timeout_ms` bounds a question in all."""
@@ -53,7 +60,8 @@ class CacheRoute:
     `name` is in the key of every entry and in metrics. `most_temperature` bounds what is asked with (none given is 1).
     `tool_calls` keeps answers that call tools, `alternatives` those to `n` above 1, `kept_by_provider` those that a
     provider remembers under an id. `users_apart` keeps the end users of a tenant apart. `coalesce` lets identical
-    requests wait for the one under way. Without `semantic` only the same request gets an answer again.
+    requests share the answer of the one under way, and `followers` says what it costs them. Without `semantic` only the
+    same request gets an answer again.
     """
 
     name: str
@@ -67,6 +75,7 @@ class CacheRoute:
     most_request_bytes: int = 1 << 20
     most_answer_bytes: int = 1 << 20
     coalesce: bool = True
+    followers: Followers = Followers.FREE
     semantic: Semantic | None = None
 
 

@@ -41,6 +41,7 @@ def _route(entry: CacheRouteEntry, path: str, served: Served, secrets: SecretRea
         most_request_bytes=entry.max_request_bytes,
         most_answer_bytes=entry.max_answer_bytes,
         coalesce=entry.coalesce,
+        followers=entry.followers,
         semantic=_semantic(entry.semantic, f"{path}.semantic", secrets, mistakes),
     )
 

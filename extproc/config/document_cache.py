@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from extproc.config.cache import SemanticMode
+from extproc.config.cache import Followers, SemanticMode
 from extproc.config.document import FilePath, Lifetime, Models, Name, SecretSource, Section, UpstreamModel
 from extproc.config.document_guardrails import Score, ServiceUrl
 from extproc.config.document_limits import RequestBytes
@@ -50,7 +50,8 @@ class CacheRouteEntry(Section, frozen=True):
 
     `temperature` is the most that a request may ask for (none given is 1). `tool_calls`, `alternatives` (`n` above 1)
     and `kept_by_provider` (Responses' `store`) keep such answers too. `users_apart`: the end users of a tenant share
-    nothing. `coalesce`: identical requests wait for the one that is under way. `semantic`: questions in other words.
+    nothing. `coalesce`: identical requests share the answer of the one that is under way; it is `free` for `followers`,
+    or `charged` as if each had asked. `semantic`: questions in other words.
     """
 
     name: Name
@@ -64,6 +65,7 @@ class CacheRouteEntry(Section, frozen=True):
     max_request_bytes: RequestBytes = 1 << 20
     max_answer_bytes: AnswerBytes = 1 << 20
     coalesce: bool = True
+    followers: Followers = Followers.FREE
     semantic: SemanticEntry | None = None
 
 

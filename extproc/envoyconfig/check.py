@@ -1,7 +1,7 @@
 """Names every mistake between the gateway document and Envoy's configuration."""
 
 from extproc.config.model import Gateway
-from extproc.envoyconfig import cluster_rules, extproc_rules, identity_rules, listener_rules
+from extproc.envoyconfig import cluster_rules, extproc_rules, identity_rules, listener_rules, relay_rules
 from extproc.envoyconfig.finding import Finding
 from extproc.envoyconfig.read import EnvoyConfig
 
@@ -9,6 +9,7 @@ _RULES = (
     cluster_rules.provider_cluster_rules,
     extproc_rules.workers_can_be_reached,
     extproc_rules.workers_are_pinned,
+    relay_rules.answers_under_way_can_be_reached,
     *listener_rules.RULES,
     *identity_rules.RULES,
 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from extproc.envoyconfig import filters, names
 from extproc.envoyconfig.names import Json, type_of, typed
+from extproc.exchange.relay import SOCKET_KEY, socket_of
 
 _PLENTY = 100_000  # open streams hold a request each, and Envoy's default ends at 1,024
 _LARGE_REQUEST_BYTES = 64 << 20
@@ -47,12 +48,22 @@ def extproc(sockets: Sequence[str]) -> Json:
                 names.HTTP_PROTOCOL_OPTIONS, explicit_http_config={"http2_protocol_options": {}}
             )
         },
-        "load_assignment": {
-            "cluster_name": names.EXTPROC_CLUSTER,
-            "endpoints": [
-                {"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": socket}}}} for socket in sockets]}
-            ],
-        },
+        "load_assignment": _pipes(names.EXTPROC_CLUSTER, sockets),
+    }
+
+
+def relay(sockets: Sequence[str]) -> Json:
+    """Where answers under way come from. A request goes to the worker that its own dynamic metadata names."""
+    named = {"metadata": {"key": names.NAMESPACE, "path": [{"key": SOCKET_KEY}]}}
+    least_request = _policy("envoy.load_balancing_policies.least_request", typed(names.LEAST_REQUEST))
+    pinned = typed(names.OVERRIDE_HOST, override_host_sources=[named], fallback_policy={"policies": [least_request]})
+    return {
+        "name": names.RELAY_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "circuit_breakers": {"thresholds": [_thresholds(_PLENTY)]},
+        "load_balancing_policy": {"policies": [_policy("envoy.load_balancing_policies.override_host", pinned)]},
+        "load_assignment": _pipes(names.RELAY_CLUSTER, [socket_of(socket) for socket in sockets]),
     }
 
 
@@ -87,6 +98,11 @@ def _complete_filters(written: list[Json]) -> list[Json]:
     others = [item for item in written if item not in codecs]
     # Ours first: what the team's own filters add to a later attempt (a signature) must see what ours has set.
     return [*missing, *others, *(codecs or [filters.upstream_codec()])]
+
+
+def _pipes(name: str, sockets: Sequence[str]) -> Json:
+    endpoints = [{"endpoint": {"address": {"pipe": {"path": socket}}}} for socket in sockets]
+    return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
 def _thresholds(most: int) -> Json:

@@ -20,7 +20,7 @@ def exchange(*, native_usage: bool) -> Json:
         names.EXCHANGE_FILTER,
         typed(
             names.EXT_PROC,
-            grpc_service=_grpc_service([(names.PHASE_HEADER, "exchange")]),
+            grpc_service=_grpc_service([(names.PHASE_HEADER, "exchange"), (names.RELAY_HEADER, "yes")]),
             failure_mode_allow=False,
             message_timeout=_MESSAGE_TIMEOUT,
             allow_mode_override=True,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from extproc.exchange import relay
+
 Json = dict[str, Any]
 
 EXCHANGE_FILTER = "llm.extproc"  # in the listener, once a request
@@ -11,6 +13,7 @@ USAGE_FILTER = "llm.usage"  # Envoy's own usage extraction
 
 EXTPROC_CLUSTER = "extproc"
 EMPTY_CLUSTER = "nowhere"
+RELAY_CLUSTER = relay.CLUSTER  # answers that are under way in a worker
 
 NAMESPACE = "llm"  # dynamic metadata
 CHAIN_NAMESPACE = "llm.groups"  # typed: the clusters of one request, in order
@@ -24,6 +27,7 @@ CLUSTER_HEADER = "x-llm-cluster"  # set by the server alone: without it no route
 USAGE_HEADER = "x-llm-usage"  # `native`: let Envoy read the usage of this response
 PHASE_HEADER = "x-llm-phase"  # gRPC initial metadata: `exchange` or `attempt`
 WORKER_HEADER = "x-llm-worker"  # gRPC initial metadata: the socket of the worker that holds the exchange
+RELAY_HEADER = "x-llm-relay"  # gRPC initial metadata: `yes` where Envoy has the relay's cluster
 EXCHANGE_HEADER = "x-llm-exchange"  # gRPC initial metadata: the exchange's id
 
 HEADERS_READ = (

@@ -18,7 +18,7 @@ _SHORT = 80
 _ONE_LINE = 1000  # PyYAML breaks long strings otherwise
 # Without it Envoy resets every stream to the server instead of closing it, and gRPC keeps 100 bytes of each for ever.
 _RUNTIME = {"envoy.reloadable_features.ext_proc_graceful_grpc_close": True}
-_RESERVED = (names.EXTPROC_CLUSTER, names.EMPTY_CLUSTER, status.ADMIN_CLUSTER)
+_RESERVED = (names.EXTPROC_CLUSTER, names.RELAY_CLUSTER, names.EMPTY_CLUSTER, status.ADMIN_CLUSTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def head(options: RenderOptions) -> Json:
         "admin": {"address": {"socket_address": {"address": admin[0], "port_value": admin[1]}}},
         "static_resources": {
             "listeners": listeners,
-            "clusters": [cluster.extproc(options.sockets), cluster.empty(), *clusters],
+            "clusters": [cluster.extproc(options.sockets), cluster.relay(options.sockets), cluster.empty(), *clusters],
         },
     }
 

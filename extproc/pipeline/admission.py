@@ -1,9 +1,12 @@
 """The request side of an exchange: who calls, what for, and which providers will be tried."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
+from extproc.cache.exact import Event
 from extproc.config.model import ForeignKeys
 from extproc.errors import (
     CredentialUnavailable,
@@ -16,10 +19,12 @@ from extproc.errors import (
     Unauthenticated,
     Unsupported,
 )
+from extproc.exchange import relay
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
+from extproc.pipeline.answering import cost_header
 from extproc.pipeline.attempt import can_express, prepare
-from extproc.pipeline.caching import Answerers, Caching, Given
+from extproc.pipeline.caching import Answerers, Caching, Given, Kept
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
@@ -71,11 +76,15 @@ class Stages:
 class Admission:
     """Runs the request stages in order; every refusal is a GatewayError.
 
-    After an `Upstream` action, `legs` are the attempts in order, and `progress` holds principal, call and first leg.
+    After an `Upstream` action, `legs` are the attempts in order, and `progress` holds principal, call and first leg. An
+    exchange that follows another one's answer has no leg yet: before it asks a provider after all, `ask_after_all` is
+    to be called. `charged` is the leg by whose price it pays for an answer that it did not ask for, if it does.
     """
 
     def __init__(self, snapshot: Snapshot, progress: Progress, stages: Stages, exchange_id: str) -> None:
         self.legs: tuple[Leg, ...] = ()
+        self.charged: Leg | None = None
+        self._reserve: Callable[[], Awaitable[None]] | None = None
         self._snapshot = snapshot
         self._progress = progress
         self._spending = stages.spending
@@ -120,6 +129,14 @@ class Admission:
         if len(event.body) > self._snapshot.gateway.max_request_bytes:
             raise self._too_large()
         return await self._route(read_call(endpoint, self._path, self._headers, event.body, int(now)), now)
+
+    async def ask_after_all(self) -> None:
+        """There was nothing to follow. Raises a GatewayError, as `body` does."""
+        self._caching.alone()
+        self._progress.cost = None
+        if self.charged is None and self._reserve is not None:
+            await self._reserve()
+        self.charged = None
 
     def _identify(self, event: RequestHeaders, now: float) -> Principal:
         """Who calls: by the key; without one of ours, by what Envoy verified of the caller. Raises Unauthenticated."""
@@ -209,23 +226,41 @@ class Admission:
             action = replace(action, body=call.body)
         await self._screening.ask(call, caller, chain.label)
         kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able))
+        self._reserve = partial(self._spending.reserve, self._exchange_id, plan, call, able[0])
         if kept is not None:
-            return await self._kept(call, kept)
-        progress.leg = able[0]
+            return await self._kept(call, kept, able[0])
         self.legs = attempts(able)
-        await self._spending.reserve(self._exchange_id, plan, call, able[0])
+        if self._caching.follows:
+            return await self._follow(action, able[0])
+        progress.leg = able[0]
+        await self._reserve()
         return action
 
-    async def _kept(self, call: Call, body: bytes) -> Respond:
+    async def _follow(self, action: Upstream, leg: Leg) -> Upstream:
+        """To where the answer to an identical request comes in; nothing of this one is needed there."""
+        if self._caching.charges and self._reserve is not None:
+            self.charged = leg
+            await self._reserve()
+        names = dict.fromkeys((*action.remove, *(name for name, _ in action.headers)))
+        return Upstream(relay.path_of(self._exchange_id), relay.AUTHORITY, (), tuple(names), b"")
+
+    async def _kept(self, call: Call, kept: Kept, leg: Leg) -> Respond:
         """An answer that was given before, as guardrails and privacy policies let it pass to this caller."""
         progress, caching = self._progress, self._caching
+        progress.cost = 0
+        if caching.charges and caching.outcome == Event.COALESCED.value and self._reserve is not None:
+            await self._reserve()
+            progress.usage = kept.usage
+            if kept.usage is not None and leg.price is not None:
+                progress.cost = leg.price.cost(kept.usage)
         await self._screening.judged()
         screened = self._screening.answer(Given(), call, streamed=call.stream)
-        body = screened.feed(body) + screened.finish()
-        progress.status, progress.cost, progress.data_path = 200, 0, DataPath.CACHE
+        body = screened.feed(kept.body) + screened.finish()
+        progress.status, progress.data_path = 200, DataPath.CACHE
         progress.streamed = call.stream
         headers = (
             *caching.content_headers(call),
+            *(() if call.stream else cost_header(progress)),
             *self._screening.headers(),
             *caching.headers(),
             ("x-gateway-model", call.model),

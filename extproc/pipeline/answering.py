@@ -1,9 +1,11 @@
 """The response side of an exchange: from the provider's headers to the last byte the caller gets."""
 
+from collections.abc import Callable
 from functools import partial
 
 from extproc.apischema.endpoints import Kind
 from extproc.errors import ContentFiltered, GatewayError, InternalError, NoBackendAvailable, UpstreamError
+from extproc.exchange import relay
 from extproc.exchange.actions import BodyMode, Deliver, HeaderList, Receive
 from extproc.exchange.events import ResponseBody, ResponseHeaders
 from extproc.genai.money import format_dollars
@@ -13,6 +15,7 @@ from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import DataPath
+from extproc.translator import registry
 from extproc.translator.base import Call, Outcome, Response, Translator
 from extproc.wire import content_encoding
 from extproc.wire.sse import SSEError
@@ -32,16 +35,18 @@ class Answering:
         progress: Progress,
         screening: Screening,
         caching: Caching,
-        headers: HeaderList,
+        headers: Callable[[], HeaderList],
         *,
         native_usage: bool,
+        follows: bool,
     ) -> None:
         """`headers` are added to every answer. `native_usage`: Envoy reads the usage of a successful response, and
-        tells it at the end."""
+        tells it at the end. `follows`: Envoy's first attempt goes to the answer of an identical request."""
         self._headers = headers
         self._call = call
         self._dialect = call.endpoint.dialect
         self._native_usage = native_usage
+        self._before_legs = int(follows)
         self._legs = legs
         self._progress = progress
         self._screening = screening
@@ -61,16 +66,23 @@ class Answering:
     def outcome(self) -> Outcome | None:
         return self._response.outcome if self._response is not None else None
 
+    def number(self, attempt: int) -> int:
+        """Which of the attempts at providers Envoy's attempt is: 1, 2, …; 0 for one at no provider."""
+        return attempt - self._before_legs
+
     def leg(self, cluster: str, attempt: int) -> Leg | None:
         """The leg that attempt `attempt` (1, 2, …) took, if it went to this cluster; else the cluster's first."""
-        if 0 < attempt <= len(self._legs) and self._legs[attempt - 1].backend.cluster == cluster:
-            return self._legs[attempt - 1]
+        number = self.number(attempt)
+        if 0 < number <= len(self._legs) and self._legs[number - 1].backend.cluster == cluster:
+            return self._legs[number - 1]
         return next((leg for leg in self._legs if leg.backend.cluster == cluster), None)
 
     def headers(self, event: ResponseHeaders) -> Receive:
         """Raises GatewayError where the caller is to get an error of ours instead of this response."""
         progress = self._progress
-        progress.status, progress.attempts = event.status, event.attempt
+        progress.status, progress.attempts = event.status, self.number(event.attempt)
+        if event.cluster == relay.CLUSTER and event.details == answer.FROM_PROVIDER:
+            return self._receive_followed(event)
         leg = self.leg(event.cluster, event.attempt)
         if leg is not None:
             progress.leg = leg
@@ -94,7 +106,7 @@ class Answering:
             progress.data_path = DataPath.PASS_THROUGH
             progress.streamed = answer.is_event_stream(event.headers)
             return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS, trailers=True)
-        return self._receive(event, translator)
+        return self._receive(event, translator, self._data_path(translator))
 
     def body(self, event: ResponseBody) -> Deliver:
         response = self._response
@@ -127,11 +139,19 @@ class Answering:
         self.ended = True
         self._progress.error_type = ContentFiltered.code or ContentFiltered.type
 
-    def _receive(self, event: ResponseHeaders, translator: Translator) -> Receive:
+    def _receive_followed(self, event: ResponseHeaders) -> Receive:
+        """The answer to an identical request, from the worker that has it."""
+        translator = registry.own(self._call.endpoint)
+        if event.status != 200 or translator is None:
+            raise NoBackendAvailable("The answer to an identical request did not come.", headers={"retry-after": "1"})
+        self._progress.cost = 0
+        return self._receive(event, translator, DataPath.CACHE)
+
+    def _receive(self, event: ResponseHeaders, translator: Translator, data_path: DataPath) -> Receive:
         progress = self._progress
         progress.streamed = streamed = answer.is_event_stream(event.headers)
         rewritten = self._screening.rewrites_answers
-        progress.data_path = _data_path(translator, rewritten=rewritten)
+        progress.data_path = data_path
         remove: tuple[str, ...] = answer.NOT_FOR_CALLERS
         response = self._caching.recorded(
             translator.response(self._call, streamed=streamed), self._call, streamed=streamed
@@ -145,6 +165,11 @@ class Answering:
         if streamed:
             headers = (*headers, ("content-type", _EVENT_STREAM), ("cache-control", "no-cache"))
         return Receive(self._mode, headers, remove)
+
+    def _data_path(self, translator: Translator) -> DataPath:
+        if self._screening.rewrites_answers:
+            return DataPath.TRANSFORM
+        return DataPath.COUNT if translator.identity else DataPath.TRANSLATE
 
     def _receive_error(self, event: ResponseHeaders, leg: Leg, translator: Translator) -> Receive:
         """Whatever the body turns out to say, the status is known now; the error itself is rendered at its end."""
@@ -188,12 +213,12 @@ class Answering:
 
     def _gateway_headers(self) -> HeaderList:
         progress = self._progress
-        leg, call = progress.leg, self._call
+        leg = progress.leg
+        headers: HeaderList = (*self._headers(), ("x-gateway-model", self._call.model))
         if leg is None:
-            return ()
-        headers: HeaderList = (
-            *self._headers,
-            ("x-gateway-model", call.model),
+            return headers
+        headers = (
+            *headers,
             ("x-gateway-backend", leg.backend.name),
             ("x-gateway-provider", leg.backend.provider),
             ("x-gateway-attempts", str(progress.attempts)),
@@ -203,12 +228,6 @@ class Answering:
         if progress.dropped:
             headers = (*headers, ("x-gateway-dropped-params", answer.header_list(progress.dropped)))
         return headers
-
-
-def _data_path(translator: Translator, *, rewritten: bool) -> DataPath:
-    if rewritten:
-        return DataPath.TRANSFORM
-    return DataPath.COUNT if translator.identity else DataPath.TRANSLATE
 
 
 def cost_header(progress: Progress) -> HeaderList:

@@ -5,7 +5,7 @@ in it: a hit goes through both, as the first answer did.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Raw
 
 from extproc.apischema.endpoints import Kind
-from extproc.cache.exact import Event, ExactCache, Hit, Miss, Question, Surroundings
+from extproc.cache.broadcast import Broadcast, Listener
+from extproc.cache.document import stream_form
+from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Question, Surroundings, Waiting
 from extproc.cache.key import Keyring, Partition, canonical_request
-from extproc.cache.policy import Rules, directive, request_refusal
+from extproc.cache.policy import Rules, directive, not_cached, request_refusal
 from extproc.cache.reading import reading_of
 from extproc.cache.record import Recorder, recorder
-from extproc.config.cache import CacheRoute
+from extproc.config.cache import CacheRoute, Followers
 from extproc.config.lookup import covers
+from extproc.errors import InternalError
 from extproc.exchange.actions import HeaderList
 from extproc.genai.usage import TokenUsage
 from extproc.policy.principal import Principal
@@ -29,7 +32,7 @@ if TYPE_CHECKING:  # for those who have semantic routes only: it takes 30 ms
     from extproc.pipeline.semantic import Sought, Wordings
 
 _EVENT_STREAM = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-_JSON = (("content-type", "application/json"), ("x-gateway-cost", "0.00"))
+_JSON = (("content-type", "application/json"),)
 
 
 class Lookups(Protocol):
@@ -68,6 +71,22 @@ class Answerers:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that is there: `body` as the caller asked for it; `usage` is what it used when it was made."""
+
+    body: bytes = field(repr=False)
+    usage: TokenUsage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The answer to an identical request, in the caller's format: pieces of a stream, or one that is the whole."""
+
+    streamed: bool
+    pieces: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """What is asked of the cache, and where. `canonical` gives the canonical form of the request with other fields."""
 
@@ -77,23 +96,45 @@ class Asking:
 
 
 class Caching:
-    """One of an exchange. Without a shelf, or a route for the model, it does nothing."""
+    """One of an exchange. Without a shelf, or a route for the model, it does nothing.
 
-    def __init__(self, shelf: Shelf | None) -> None:
+    `relayed`: Envoy can be sent to the worker for an answer that is under way. `usage` is what an answer used that was
+    followed, when it has come.
+    """
+
+    def __init__(self, shelf: Shelf | None, *, relayed: bool = False) -> None:
         self._shelf = shelf
+        self._waiting = Waiting.APART if relayed else Waiting.HERE
+        self.usage: TokenUsage | None = None
+        self._label = ""
         self._outcome = ""
         self._age: int | None = None
+        self._route: CacheRoute | None = None
         self._rules = Rules()
         self._miss: Miss | None = None
+        self._follower: Follower | None = None
+        self._call: Call | None = None
+        self._form = ""
         self._wordings: Wordings | None = None
         self._sought: Sought | None = None
         self._recorder: Recorder | None = None
+        self._broadcast: Broadcast | None = None
         self._whole = False
 
     @property
     def records(self) -> bool:
         """Whether the answer has to be seen, because it may be kept."""
         return self._miss is not None
+
+    @property
+    def follows(self) -> bool:
+        """Whether an identical request is under way, and its answer is to be waited for where Envoy is sent to."""
+        return self._follower is not None
+
+    @property
+    def charges(self) -> bool:
+        """Whether an answer that others asked for is charged like one of the caller's own."""
+        return self._route is not None and self._route.followers is Followers.CHARGED
 
     @property
     def outcome(self) -> str:
@@ -107,27 +148,63 @@ class Caching:
         age = () if self._age is None else (("age", str(self._age)),)
         return (("x-gateway-cache", self._outcome), *age)
 
-    async def find(self, call: Call, caller: Principal, label: str, name: str, answerers: Answerers) -> bytes | None:
-        """The kept answer, as this caller asked for it; None where a provider has to be asked.
+    async def find(self, call: Call, caller: Principal, label: str, name: str, answerers: Answerers) -> Kept | None:
+        """The kept answer, as this caller asked for it; None where a provider has to be asked, or `follows`.
 
         `label` is the operator's name of the model, `name` the caller's. Raises the answer to `only-if-cached`.
         """
         shelf = self._shelf
-        route = shelf.route(label, name) if shelf is not None else None
-        if shelf is None or route is None or call.endpoint.kind is not Kind.GENERATION:
+        if shelf is None or call.endpoint.kind is not Kind.GENERATION:
             return None
-        asking = self._asking(shelf, route, call, caller, name, answerers)
+        self._call, self._label = call, label
+        self._route = route = shelf.route(label, name)
+        asking = self._asking(shelf, route, call, caller, name, answerers) if route is not None else None
+        if asking is None and directive(call.headers.get("cache-control", "")).only_if_cached:
+            raise not_cached()
+        if route is None:
+            return None
         found = await shelf.exact.find(asking.question) if asking is not None else None
         self._take(found)
         self._wordings = shelf.wordings.get(route.name)
         if asking is not None and isinstance(found, Miss) and self._wordings is not None:
             found = await self._in_other_words(self._wordings, asking, call, found)
-        shelf.lookups.cache_lookup(label, self._outcome)
-        if not isinstance(found, Hit):
+        if isinstance(found, Follower):
             return None
-        return found.body(
-            call.endpoint, call.fields, shelf.surroundings, stream=call.stream, wants_usage=call.wants_usage
-        )
+        self._count()
+        return self._kept(found, call) if isinstance(found, Hit) else None
+
+    async def followed(self) -> Followed | None:
+        """What an identical request under way has for this one; None where a provider has to be asked after all."""
+        follower, call = self._follower, self._call
+        if follower is None or call is None:
+            return None
+        found = await follower.wait()
+        if self._follower is not follower:
+            await found.give_up()
+            return None
+        self._follower = None
+        self._take(found)
+        self._count()
+        match found:
+            case Hit():
+                self.usage = found.entry.usage
+                return Followed(call.stream, _once(self._kept(found, call).body))
+            case Live(listener=listener):
+                return Followed(True, self._pieces(listener))
+            case Miss():
+                return None
+
+    def alone(self) -> None:
+        """A provider is asked after all: nothing came of following, or Envoy waits no longer."""
+        if self._miss is None:
+            self._leave()
+            self._outcome, self._age = Event.MISS.value, None
+            self._count()
+
+    def _leave(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.leave()
 
     def content_headers(self, call: Call) -> HeaderList:
         """Of a hit."""
@@ -138,16 +215,21 @@ class Caching:
         if self._miss is None:
             return response
         self._recorder = recorder(call.endpoint, streamed=streamed, most_bytes=self._rules.most_answer_bytes)
-        return _Recorded(response, self._recorder, self._finished)
+        if streamed and call.stream:
+            self._broadcast = self._miss.begin(self._form)
+        return _Recorded(response, self._recorder, self._broadcast, self._finished)
 
     def end(self, outcome: Outcome | None, usage: TokenUsage | None) -> None:
         """Keeps the answer, in the background, or lets those who wait for it go on. To be called once, at the end."""
+        self._leave()
         shelf, miss, self._miss = self._shelf, self._miss, None
         if shelf is None or miss is None:
             return
         complete = self._whole and outcome is not None and outcome.complete and not outcome.error
+        if self._broadcast is not None and complete:
+            self._broadcast.end(usage)
         if self._recorder is not None and complete:
-            shelf.aftermath.do(self._keep(miss, self._recorder.finish(), usage))
+            shelf.aftermath.do(self._store(miss, self._recorder.finish(), usage))
         else:
             shelf.aftermath.do(miss.failed())
 
@@ -156,12 +238,13 @@ class Caching:
         self._sought = sought = await wordings.seek(asking, call.fields)
         if sought is None or sought.hit is None or not sought.serves:
             return miss
-        await miss.failed()  # whoever waits for this one finds the same answer
+        miss.landed(sought.hit.entry)  # for whoever waits for this one
+        await miss.failed()
         self._miss = None
         self._take(sought.hit)
         return sought.hit
 
-    async def _keep(self, miss: Miss, document: bytes | None, usage: TokenUsage | None) -> None:
+    async def _store(self, miss: Miss, document: bytes | None, usage: TokenUsage | None) -> None:
         refusal = await miss.answered(document, usage)
         if document is not None and self._wordings is not None and self._sought is not None:
             await self._wordings.answered(self._sought, document, kept=not refusal)
@@ -169,12 +252,38 @@ class Caching:
     def _finished(self) -> None:
         self._whole = True
 
-    def _take(self, found: Hit | Miss | None) -> None:
+    def _kept(self, hit: Hit, call: Call) -> Kept:
+        if self._shelf is None:
+            raise InternalError("an answer without a shelf")
+        body = hit.body(
+            call.endpoint, call.fields, self._shelf.surroundings, stream=call.stream, wants_usage=call.wants_usage
+        )
+        return Kept(body, hit.entry.usage)
+
+    async def _pieces(self, listener: Listener) -> AsyncIterator[bytes]:
+        try:
+            while piece := await listener.take():
+                yield piece
+            self.usage = listener.usage
+            if not listener.whole and self._shelf is not None:
+                self._shelf.surroundings.count(Event.BROKEN)
+        finally:
+            listener.leave()
+
+    def _count(self) -> None:
+        if self._shelf is not None:
+            self._shelf.lookups.cache_lookup(self._label, self._outcome)
+
+    def _take(self, found: Hit | Live | Miss | Follower | None) -> None:
         match found:
             case Hit():
                 self._outcome, self._age = found.event.value.replace("_", "-"), found.age
+            case Live():
+                self._outcome = Event.COALESCED.value
             case Miss():
                 self._outcome, self._miss = Event.MISS.value, found
+            case Follower():
+                self._follower = found
             case None:
                 self._outcome = "bypass"
 
@@ -208,7 +317,9 @@ class Caching:
             endpoint=call.path,
         )
         key = shelf.keyring.key(partition, request)
-        return Asking(Question(call.endpoint, key, rules, wanted, waits=route.coalesce), partition, canonical)
+        self._form = stream_form(call.fields) if route.coalesce and call.stream else ""
+        waiting = self._waiting if route.coalesce else Waiting.NOT
+        return Asking(Question(call.endpoint, key, rules, wanted, waiting, self._form), partition, canonical)
 
 
 def _rules(route: CacheRoute) -> Rules:
@@ -238,11 +349,14 @@ class Given:
 
 
 class _Recorded:
-    """A response whose bytes are written down; `finished` is told when it has come to its end."""
+    """A response whose bytes are written down, and told to those who follow; `finished` is told of its end."""
 
-    def __init__(self, inner: Response, recorder: Recorder, finished: Callable[[], None]) -> None:
+    def __init__(
+        self, inner: Response, recorder: Recorder, broadcast: Broadcast | None, finished: Callable[[], None]
+    ) -> None:
         self._inner = inner
         self._recorder = recorder
+        self._broadcast = broadcast
         self._finished = finished
 
     @property
@@ -251,14 +365,23 @@ class _Recorded:
 
     def feed(self, data: bytes) -> bytes:
         out = self._inner.feed(data)
-        self._recorder.feed(out)
+        self._take(out)
         return out
 
     def finish(self) -> bytes:
         rest = self._inner.finish()
-        self._recorder.feed(rest)
+        self._take(rest)
         self._finished()
         return rest
+
+    def _take(self, out: bytes) -> None:
+        self._recorder.feed(out)
+        if self._broadcast is not None:
+            self._broadcast.add(out)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 class Aftermath:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from extproc.apischema.endpoints import Kind
 from extproc.errors import ContentFiltered, GatewayError, InternalError
-from extproc.exchange.actions import Cut, Deliver, Metadata, Receive, RequestAction, Respond, Upstream
+from extproc.exchange import relay
+from extproc.exchange.actions import Cut, Deliver, HeaderList, Metadata, Receive, RequestAction, Respond, Upstream
 from extproc.exchange.events import (
     Attempt,
     RequestBody,
@@ -24,7 +25,7 @@ from extproc.pipeline.accounting import Clock, Recorder, input_usage, usage_of
 from extproc.pipeline.admission import Admission, Stages
 from extproc.pipeline.answering import Answering, cost_header
 from extproc.pipeline.attempt import prepare
-from extproc.pipeline.caching import Caching
+from extproc.pipeline.caching import Caching, Followed
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
 from extproc.pipeline.snapshot import Snapshot
@@ -43,14 +44,15 @@ class Processor:
         self.treasury = treasury
         self.recorder = recorder
 
-    def begin(self, snapshot: Snapshot, exchange_id: str) -> "Exchange":
-        return Exchange(self, snapshot, exchange_id)
+    def begin(self, snapshot: Snapshot, exchange_id: str, *, relayed: bool = False) -> "Exchange":
+        """`relayed`: Envoy has a way to answers that are under way (`exchange.relay`)."""
+        return Exchange(self, snapshot, exchange_id, relayed=relayed)
 
 
 class Exchange:
     """One request and its response. `id` is unguessable: the upstream filter finds the exchange by it."""
 
-    def __init__(self, processor: Processor, snapshot: Snapshot, exchange_id: str) -> None:
+    def __init__(self, processor: Processor, snapshot: Snapshot, exchange_id: str, *, relayed: bool) -> None:
         self.id = exchange_id
         self._processor = processor
         self._snapshot = snapshot
@@ -59,11 +61,12 @@ class Exchange:
         self._counter = processor.treasury.counter
         self._spending = Spending(processor.treasury, snapshot.terms())
         self._screening = Screening(snapshot.screens)
-        self._caching = Caching(snapshot.shelf)
+        self._caching = Caching(snapshot.shelf, relayed=relayed)
         stages = Stages(self._spending, self._screening, self._caching)
         self._admission = Admission(snapshot, self._progress, stages, exchange_id)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
+        self._follows = False
         self._settled = False
         self._cut_short = False
         self._closed = False
@@ -78,9 +81,17 @@ class Exchange:
     async def request_body(self, event: RequestBody) -> RequestAction:
         return await self._request(self._admission.body(event, self._clock.time()))
 
-    def attempt(self, event: Attempt) -> Upstream:
+    async def attempt(self, event: Attempt) -> Upstream:
         """The request for a later attempt. Its body is always given: Envoy still holds an earlier attempt's."""
+        if self._follows:
+            self._follows = False
+            await self._admission.ask_after_all()
         return self._timed("attempt", lambda: self._retry(event))
+
+    async def followed(self) -> Followed | None:
+        """The answer to an identical request, which Envoy was sent to; None where there is none, and Envoy is to go on
+        to a provider."""
+        return await self._caching.followed()
 
     async def judged(self, event: ResponseHeaders) -> None:
         """Waits for what services say of the request, before any of its answer goes. To be called before
@@ -161,24 +172,36 @@ class Exchange:
         if not isinstance(action, Upstream) or progress.call is None or progress.principal is None:
             return action
         legs = self._admission.legs
-        progress.attempts = 1
+        self._follows = follows = self._caching.follows
+        progress.attempts = int(not follows)
         watched = self._spending.watches_output or self._screening.rewrites_answers or self._caching.records
-        native = not watched and self._snapshot.reads_usage_natively(progress.call, legs)
-        headers = (*self._spending.headers(), *self._screening.headers(), *self._caching.headers())
+        native = not (watched or follows) and self._snapshot.reads_usage_natively(progress.call, legs)
         self._answering = Answering(
-            progress.call, legs, progress, self._screening, self._caching, headers, native_usage=native
+            progress.call,
+            legs,
+            progress,
+            self._screening,
+            self._caching,
+            self._headers,
+            native_usage=native,
+            follows=follows,
         )
+        clusters = tuple(leg.backend.cluster for leg in legs)
         return replace(
             action,
-            clusters=tuple(leg.backend.cluster for leg in legs),
+            clusters=(relay.CLUSTER, *clusters) if follows else clusters,
             native_usage=native,
             metadata={
                 "exchange": self.id,
                 "worker": self._processor.worker,
+                **({relay.SOCKET_KEY: relay.socket_of(self._processor.worker)} if follows else {}),
                 **progress.caller_metadata(),
                 **progress.target_metadata(),
             },
         )
+
+    def _headers(self) -> HeaderList:
+        return (*self._spending.headers(), *self._screening.headers(), *self._caching.headers())
 
     def _retry(self, event: Attempt) -> Upstream:
         call, progress = self._progress.call, self._progress
@@ -186,7 +209,7 @@ class Exchange:
         if leg is None or call is None:
             raise InternalError("an attempt outside the chain")
         action, progress.dropped = prepare(call, leg, self._clock.time())
-        progress.leg, progress.attempts = leg, event.number
+        progress.leg, progress.attempts = leg, self._answer().number(event.number)
         body = call.body if action.body is None else action.body
         return replace(action, body=body, metadata=progress.target_metadata())
 
@@ -218,7 +241,7 @@ class Exchange:
 
     async def _cover(self, answering: Answering) -> GatewayError | None:
         """Whether limits and budgets still cover what a stream has produced; else the error to end it with."""
-        leg, outcome = self._progress.leg, answering.outcome
+        leg, outcome = self._progress.leg or self._admission.charged, answering.outcome
         if leg is None or outcome is None:
             return None
         self._spending.answered_by(leg)
@@ -262,7 +285,7 @@ class Exchange:
         """What was used, and what it cost."""
         progress = self._progress
         outcome = self._answering.outcome if self._answering is not None else None
-        leg, call = progress.leg, progress.call
+        leg, call = progress.leg or self._admission.charged, progress.call
         if leg is None or call is None or not self._is_billed():
             return
         if outcome is not None:
@@ -271,7 +294,7 @@ class Exchange:
             progress.error_type = progress.error_type or outcome.error
             produced = bool(outcome.text) or not outcome.error
             if outcome.usage is not None or (produced and call.endpoint.kind is Kind.GENERATION):
-                progress.usage = usage_of(outcome, call, leg, self._counter)
+                progress.usage = self._caching.usage or usage_of(outcome, call, leg, self._counter)
         elif progress.usage is None and call.endpoint.kind is Kind.GENERATION:
             progress.usage = input_usage(call, leg, self._counter)
         if progress.usage is not None and leg.price is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from extproc.server.door import door_of
+from extproc.server.door import admin_socket
 from extproc.server.supervisor import Supervisor, worker_socket
 
 _MOST_BYTES = 64 << 10
@@ -56,7 +56,7 @@ class AdminProxy:
 
     def _session(self, index: int) -> aiohttp.ClientSession:
         if index not in self._sessions:
-            path = str(door_of(worker_socket(self._socket_dir, index)))
+            path = str(admin_socket(worker_socket(self._socket_dir, index)))
             self._sessions[index] = aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=_TIMEOUT)
         return self._sessions[index]
 

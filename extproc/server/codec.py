@@ -77,7 +77,7 @@ async def answer(exchange: Exchange, message: Request, *, retry: bool = False) -
     kind = message.WhichOneof("request")
     match kind:
         case "request_headers" if retry:
-            return _replace_request(exchange.attempt(_attempt(message)))
+            return _replace_request(await exchange.attempt(_attempt(message)))
         case "request_headers":
             return _request(await exchange.request_headers(_request_headers(message)), in_body=False)
         case "request_body":

@@ -1,39 +1,48 @@
-"""A worker's own HTTP listener, on a Unix socket beside its gRPC one: the supervisor hands it the admin API's requests.
+"""An HTTP listener of a worker's own, on a Unix socket beside its gRPC one, for what the document asks for."""
 
-It is open while the document has tokens for that API; HTTP's library is imported no sooner.
-"""
-
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aiohttp import web
+from aiohttp import web
 
 
 class Door:
-    def __init__(self, worker_socket: Path, build: Callable[[], "web.Application"]) -> None:
+    """Open while it is wanted. `cancels`: a request is worked on no longer than somebody waits for it."""
+
+    def __init__(self, path: Path, build: Callable[[], web.Application], *, cancels: bool) -> None:
         """`build` makes the application when it is first wanted."""
-        self._socket = door_of(worker_socket)
+        self._path = path
         self._build = build
+        self._cancels = cancels
         self._runner: web.AppRunner | None = None
 
     async def follow(self, *, wanted: bool) -> None:
-        """Opens when the API is wanted; once open it stays, and says itself that it is off."""
+        """Opens when it is wanted; once open it stays, and what is behind it says itself that it is off."""
         if not wanted or self._runner is not None:
             return
-        from aiohttp import web
-
-        self._runner = web.AppRunner(self._build(), access_log=None)
+        self._runner = web.AppRunner(self._build(), access_log=None, handler_cancellation=self._cancels)
         await self._runner.setup()
-        self._socket.unlink(missing_ok=True)
-        await web.UnixSite(self._runner, str(self._socket)).start()
+        await web.SockSite(self._runner, _bound(self._path)).start()
 
     async def close(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
 
 
-def door_of(worker_socket: Path) -> Path:
-    """The door's socket, by that of the worker."""
+def _bound(path: Path) -> socket.socket:
+    """A socket for this user alone."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    previous = os.umask(0o077)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(previous)
+    return listening
+
+
+def admin_socket(worker_socket: Path) -> Path:
+    """Where the supervisor hands requests for the admin API to a worker, by the worker's socket."""
     return worker_socket.with_suffix(".admin.sock")

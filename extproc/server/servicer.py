@@ -65,10 +65,10 @@ class Servicer:
         if metadata.get("x-llm-phase") == "attempt":
             await self._attempt(str(metadata.get("x-llm-exchange", "")), context)
         else:
-            await self._exchange(context)
+            await self._exchange(context, relayed=metadata.get("x-llm-relay") == "yes")
 
-    async def _exchange(self, context: "ServicerContext[Any, Any]") -> None:
-        exchange = self._processor.begin(self._snapshot(), self._new_id())
+    async def _exchange(self, context: "ServicerContext[Any, Any]", *, relayed: bool) -> None:
+        exchange = self._processor.begin(self._snapshot(), self._new_id(), relayed=relayed)
         self._gauges.exchange_opened()
         try:
             with self._exchanges.holding(exchange):

@@ -17,11 +17,13 @@ from typing import Protocol
 
 from extproc.clients.sources import fetched_credentials
 from extproc.clients.tokens import TokenKeeper
+from extproc.exchange import relay
 from extproc.pipeline.processor import Processor
 from extproc.server.current import Current
 from extproc.server.door import Door
 from extproc.server.exchanges import Exchanges
 from extproc.server.listener import Listener
+from extproc.server.relay import build_relay
 from extproc.server.servicer import Gauges, Servicer
 from extproc.server.upkeep import Upkeep
 
@@ -63,6 +65,9 @@ class Worker:
         self._door = door
         self._metrics = metrics
         self._exchanges = Exchanges()
+        self._relay = Door(
+            Path(relay.socket_of(str(options.socket))), lambda: build_relay(self._exchanges), cancels=True
+        )
         servicer = Servicer(processor, current.snapshot, self._exchanges, lambda: secrets.token_hex(16), metrics)
         self._listener = Listener(options.socket, servicer.handler())
         self._stop = asyncio.Event()
@@ -79,7 +84,7 @@ class Worker:
         loop.add_reader(sys.stdin.fileno(), self._on_orphaned)
         await self._keeper.prepare(fetched_credentials(self._current.snapshot().gateway), _TOKEN_PATIENCE_SECONDS)
         await self._upkeep.start()
-        await self._open_door()
+        await self._open_doors()
         await self._listener.start()
         self._metrics.config_loaded(time.time())
         self._tell("ready")
@@ -87,6 +92,7 @@ class Worker:
         self._tell("draining")
         grace = 0.0 if self._orphaned else self._options.grace_seconds
         await self._listener.drain(0.0 if self._orphaned else _NOTICE_SECONDS, grace)
+        await self._relay.close()
         await self._door.close()
         await self._upkeep.stop()
         await self._keeper.close()
@@ -108,13 +114,15 @@ class Worker:
                 await self._keeper.prepare(credentials, _TOKEN_PATIENCE_SECONDS)
                 self._current.replace(snapshot)
                 self._keeper.keep_only(credentials)
-                await self._open_door()
+                await self._open_doors()
                 self._metrics.config_loaded(time.time())
             if not self._stop.is_set():
                 self._tell("ready")
 
-    async def _open_door(self) -> None:
-        await self._door.follow(wanted=bool(self._current.snapshot().gateway.admin_tokens))
+    async def _open_doors(self) -> None:
+        gateway = self._current.snapshot().gateway
+        await self._door.follow(wanted=bool(gateway.admin_tokens))
+        await self._relay.follow(wanted=gateway.cache is not None)
 
     def _on_orphaned(self) -> None:
         """The supervisor holds the other end of our standard input; it never writes."""

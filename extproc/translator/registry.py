@@ -101,6 +101,20 @@ _PASSTHROUGH: dict[Schema, Translator] = {
 }
 
 
+_OWN: dict[str, Translator] = {
+    CHAT.path: _OPENAI,
+    COMPLETIONS.path: _OPENAI,
+    EMBEDDINGS.path: _OPENAI,
+    MESSAGES.path: AnthropicToAnthropic(),
+    RESPONSES.path: OpenAIToOpenAIResponses(),
+}
+
+
+def own(endpoint: Endpoint) -> Translator | None:
+    """The translator for answers that are in the caller's format already; None where the endpoint has none."""
+    return _OWN.get(endpoint.path)
+
+
 def find(endpoint: Endpoint, backend: Backend) -> Translator | None:
     """The translator for a caller's endpoint and a backend; None when the backend cannot serve it."""
     if endpoint.kind is Kind.PASSTHROUGH:

@@ -3,16 +3,19 @@
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import pytest
 
 from extproc.apischema.endpoints import CHAT
 from extproc.cache.base import Cache, Purged, Slot
+from extproc.cache.broadcast import Broadcast
 from extproc.cache.entry import Codec, Entry
-from extproc.cache.exact import Event, ExactCache, Hit, Miss, Pace, Question, Surroundings
+from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Pace, Question, Surroundings, Waiting
 from extproc.cache.key import Key, Keyring, Partition
 from extproc.cache.memory import MemoryCache
 from extproc.cache.policy import Directive, Rules
@@ -273,11 +276,6 @@ class Broken:
     async def put(self, key: Key, data: bytes, stamp: bytes, ttl_ms: int) -> bool:
         raise AssertionError("nothing can be put into a store that is away")
 
-    async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
-        return True
-
-    async def release(self, key: Key, holder: str) -> None: ...
-
     async def drop(self, key: Key) -> None: ...
 
     async def purge(self, what: Purged, name: str = "") -> None: ...
@@ -323,6 +321,161 @@ async def test_a_leader_that_leaves_while_it_looks_hands_over() -> None:
     assert Event.PROMOTED in world.events
 
 
+# Followers that are given what comes while it comes
+
+
+def streaming(form: str = "form", **directive: object) -> Question:
+    return replace(question(**directive), waiting=Waiting.APART, form=form)
+
+
+async def follower(cache: ExactCache, asked: Question) -> Follower:
+    found = await cache.find(asked)
+    assert isinstance(found, Follower)
+    return found
+
+
+async def everything(live: Live) -> bytes:
+    pieces = []
+    while piece := await live.listener.take():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def begun(lead: Miss, form: str = "form") -> Broadcast:
+    broadcast = lead.begin(form)
+    assert broadcast is not None
+    return broadcast
+
+
+async def test_a_follower_gets_the_backlog_and_then_what_comes() -> None:
+    world = World()
+    cache = exact(world)
+    lead = await miss(cache, streaming())
+    early = await follower(cache, streaming())
+    broadcast = begun(lead)
+    broadcast.add(b"one ")
+    broadcast.add(b"two ")
+    late = await follower(cache, streaming())
+    for each in (early, late):
+        found = await each.wait()
+        assert isinstance(found, Live)
+        assert await found.listener.take() == b"one two "
+        each.found = found  # type: ignore[attr-defined]
+    broadcast.add(b"three")
+    broadcast.end()
+    assert [await everything(each.found) for each in (early, late)] == [b"three", b"three"]  # type: ignore[attr-defined]
+    assert await lead.answered(ANSWER, USAGE) == ""
+    assert world.events == [Event.MISS, Event.COALESCED, Event.COALESCED, Event.KEPT]
+
+
+@pytest.mark.parametrize("form", ["", "another"])
+async def test_who_wants_another_form_waits_for_the_whole(form: str) -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    waiting = asyncio.create_task((await follower(cache, streaming(form))).wait())
+    begun(lead).add(b"one ")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await lead.answered(ANSWER, USAGE)
+    found = await waiting
+    assert isinstance(found, Hit)
+    assert (found.entry.document, found.event) == (ANSWER, Event.COALESCED)
+
+
+async def test_a_leader_that_fails_before_it_began_is_followed_by_one_other() -> None:
+    world = World()
+    cache = exact(world)
+    lead = await miss(cache, streaming())
+    waiting = [asyncio.create_task((await follower(cache, streaming())).wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await lead.failed()
+    promoted = await waiting[0]
+    assert isinstance(promoted, Miss)
+    broadcast = begun(promoted)
+    broadcast.add(b"all")
+    broadcast.end()
+    for task in waiting[1:]:
+        found = await task
+        assert isinstance(found, Live)
+        assert (await everything(found), found.listener.whole) == (b"all", True)
+
+
+async def test_a_leader_that_fails_in_the_middle_breaks_what_follows() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    found = await (await follower(cache, streaming())).wait() if begun(lead).open else None
+    assert isinstance(found, Live)
+    whole = asyncio.create_task((await follower(cache, streaming("other"))).wait())
+    await asyncio.sleep(0)
+    await lead.failed()
+    assert (await everything(found), found.listener.whole) == (b"", False)
+    assert isinstance(await whole, Miss)
+
+
+async def test_a_third_failure_sends_everyone_on() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    waiting = [asyncio.create_task((await follower(cache, streaming())).wait()) for _ in range(6)]
+    await asyncio.sleep(0)
+    for place in range(2):
+        await lead.failed()
+        promoted = await waiting[place]
+        assert isinstance(promoted, Miss)
+        lead = promoted
+    assert not any(task.done() for task in waiting[2:])
+    await lead.failed()
+    assert {type(found) for found in await asyncio.gather(*waiting[2:])} == {Miss}
+
+
+async def test_an_answer_that_is_not_kept_is_shared_while_it_comes() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    one = await follower(cache, streaming())
+    whole = asyncio.create_task((await follower(cache, streaming(""))).wait())
+    broadcast = begun(lead)
+    broadcast.add(b"cut short")
+    broadcast.end()
+    assert await lead.answered(CUT, USAGE) != ""
+    found = await one.wait()
+    assert isinstance(found, Live)
+    assert (await everything(found), found.listener.whole) == (b"cut short", True)
+    assert isinstance(await whole, Miss)  # nobody knows whether it can be said in another form
+
+
+async def test_the_answer_to_other_words_is_given_as_such() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    waiting = asyncio.create_task((await follower(cache, streaming())).wait())
+    await asyncio.sleep(0)
+    lead.landed(Entry("/chat/completions", ANSWER, None, 1790000000.0 - 5, 60))
+    await lead.failed()
+    found = await waiting
+    assert isinstance(found, Hit)
+    assert (found.event, found.age) == (Event.SEMANTIC_HIT, 5)
+
+
+async def test_a_follower_that_leaves_while_it_waits_is_not_promoted() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    first, second = [await follower(cache, streaming()) for _ in range(2)]
+    waiting = asyncio.create_task(first.wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await lead.failed()
+    assert isinstance(await second.wait(), Miss)
+
+
+async def test_a_follower_that_never_waited_is_not_promoted() -> None:
+    cache = exact(World())
+    lead = await miss(cache, streaming())
+    first, second = [await follower(cache, streaming()) for _ in range(2)]
+    first.leave()
+    await lead.failed()
+    assert isinstance(await second.wait(), Miss)
+
+
 # Several workers on one Redis
 
 
@@ -336,56 +489,149 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 _PREFIXES = (f"exact-{number}" for number in itertools.count(1))
 
 
-def workers(world: World, server: Server, *, number: int) -> tuple[list[ExactCache], list[RedisCache]]:
-    options = RedisOptions(nodes=(server.address,), prefix=next(_PREFIXES), timeout_ms=2000)
-    tokens = (f"t{each}" for each in itertools.count(1))
-    stores = [RedisCache(options, token=lambda: next(tokens), failed=lambda: None, most_ms=2000) for _ in range(number)]
-    seeds = itertools.count(1)
-    caches = []
-    for store in stores:
-        surroundings = replace(world.surroundings(), entropy=random.Random(next(seeds)).randbytes)
-        caches.append(ExactCache(store, Codec(KEYRING, surroundings.entropy), surroundings))
-    return caches, stores
+class Workers:
+    """Workers that share a store, with clocks that are right and sleeps that are short."""
+
+    def __init__(self, server: Server, number: int, pace: Pace | None = None) -> None:
+        self.world = World()
+        self.prefix = next(_PREFIXES)
+        options = RedisOptions(nodes=(server.address,), prefix=self.prefix, timeout_ms=2000)
+        tokens = (f"t{each}" for each in itertools.count(1))
+        self.stores = [
+            RedisCache(options, token=lambda: next(tokens), failed=lambda: None, most_ms=2000) for _ in range(number)
+        ]
+        self.caches = [self._cache(store, seed, pace) for seed, store in enumerate(self.stores, 1)]
+
+    def _cache(self, store: RedisCache, seed: int, pace: Pace | None) -> ExactCache:
+        surroundings = Surroundings(
+            time=time.time,
+            monotonic=time.monotonic,
+            sleep=lambda seconds: asyncio.sleep(seconds / 20),
+            entropy=random.Random(seed).randbytes,
+            count=self.world.events.append,
+        )
+        return ExactCache(store, Codec(KEYRING, surroundings.entropy), surroundings, pace, leases=store)
+
+    async def __aenter__(self) -> list[ExactCache]:
+        return self.caches
+
+    async def __aexit__(self, *_: object) -> None:
+        for store in self.stores:
+            await store.close()
 
 
-async def test_workers_share_what_one_of_them_asked_for(server: Server) -> None:
-    world = World()
-    (one, two), stores = workers(world, server, number=2)
-    lead = await miss(one, question())
-    waiting = asyncio.create_task(two.find(question()))
-    while world.now < 1790000000.2:  # it looks now and then
-        await asyncio.sleep(0.001)
-    await lead.answered(ANSWER, USAGE)
-    found = await waiting
-    assert isinstance(found, Hit)
-    assert found.event is Event.COALESCED
-    for store in stores:
-        await store.close()
+@pytest.mark.parametrize("asked", [question(), streaming()], ids=["here", "apart"])
+async def test_workers_share_what_one_of_them_asked_for(server: Server, asked: Question) -> None:
+    async with Workers(server, 2) as (one, two):
+        lead = await miss(one, asked)
+        waiting = asyncio.create_task(answer_of(two, asked))
+        await asyncio.sleep(0.05)
+        await lead.answered(ANSWER, USAGE)
+        found = await waiting
+        assert isinstance(found, Hit)
+        assert found.event is Event.COALESCED
 
 
-async def test_another_worker_takes_over_where_the_leader_failed(server: Server) -> None:
-    world = World()
-    (one, two), stores = workers(world, server, number=2)
-    lead = await miss(one, question())
-    waiting = asyncio.create_task(two.find(question()))
-    while world.now < 1790000000.1:
-        await asyncio.sleep(0.001)
-    await lead.failed()
-    successor = await waiting
-    assert isinstance(successor, Miss)
-    assert await successor.answered(ANSWER, USAGE) == ""
-    assert isinstance(await one.find(question()), Hit)
-    for store in stores:
-        await store.close()
+def shown_by(workers: Workers, client: Any) -> bytes:
+    """The key of the one list of pieces that there is."""
+    (shown,) = [key for key in client.scan_iter(f"{workers.prefix}:*") if client.type(key) == b"list"]
+    assert isinstance(shown, bytes)
+    return shown
 
 
-async def test_another_workers_leader_that_stalls_is_not_waited_for(server: Server) -> None:
-    world = World()
-    (one, two), stores = workers(world, server, number=2)
-    stalled = await miss(one, question())
-    alone = await miss(two, question())
-    assert world.now >= 1790000004.0
-    await alone.failed()
-    await stalled.failed()
-    for store in stores:
-        await store.close()
+async def answer_of(cache: ExactCache, asked: Question) -> Hit | Live | Miss:
+    found = await cache.find(asked)
+    return await found.wait() if isinstance(found, Follower) else found
+
+
+async def test_a_stream_is_followed_from_another_worker(server: Server) -> None:
+    async with Workers(server, 3) as (one, two, three):
+        lead = await miss(one, streaming())
+        broadcast = begun(lead)
+        broadcast.add(b"one ")
+        waiting = [asyncio.create_task(answer_of(cache, streaming())) for cache in (two, two, three)]
+        lives = await asyncio.gather(*waiting)
+        assert all(isinstance(live, Live) for live in lives)
+        assert [await live.listener.take() for live in lives if isinstance(live, Live)] == [b"one "] * 3
+        broadcast.add(b"two ")
+        assert [await live.listener.take() for live in lives if isinstance(live, Live)] == [b"two "] * 3
+        broadcast.add(b"three")
+        broadcast.end()
+        await lead.answered(ANSWER, USAGE)
+        assert [await everything(live) for live in lives if isinstance(live, Live)] == [b"three"] * 3
+        assert all(live.listener.whole for live in lives if isinstance(live, Live))
+        for cache in (one, two, three):
+            kept = await cache.find(replace(streaming(), waiting=Waiting.NOT))
+            assert isinstance(kept, Hit)
+
+
+async def test_what_is_shown_to_other_workers_is_sealed(server: Server) -> None:
+    workers = Workers(server, 2)
+    async with workers as (one, two):
+        lead = await miss(one, streaming())
+        begun(lead).add(b"one secret word")
+        found = await answer_of(two, streaming())
+        assert isinstance(found, Live)
+        assert await found.listener.take() == b"one secret word"
+        with server.client() as client:
+            shown = client.lrange(shown_by(workers, client), 0, -1)
+        assert len(shown) == 2
+        assert not any(b"secret" in piece for piece in shown)
+        await found.give_up()
+        await lead.failed()
+
+
+async def test_a_stream_that_breaks_in_another_worker_breaks_here_too(server: Server) -> None:
+    async with Workers(server, 2) as (one, two):
+        lead = await miss(one, streaming())
+        begun(lead).add(b"one ")
+        found = await answer_of(two, streaming())
+        assert isinstance(found, Live)
+        assert await found.listener.take() == b"one "
+        await lead.failed()
+        assert (await everything(found), found.listener.whole) == (b"", False)
+
+
+async def test_pieces_that_somebody_altered_are_not_given_on(server: Server) -> None:
+    workers = Workers(server, 2)
+    async with workers as (one, two):
+        lead = await miss(one, streaming())
+        begun(lead).add(b"one ")
+        found = await answer_of(two, streaming())
+        assert isinstance(found, Live)
+        assert await found.listener.take() == b"one "
+        with server.client() as client:
+            client.rpush(shown_by(workers, client), b"p" + b"x" * 40)
+        assert (await everything(found), found.listener.whole) == (b"", False)
+        await lead.failed()
+
+
+@pytest.mark.parametrize("asked", [question(), streaming()], ids=["here", "apart"])
+async def test_another_worker_takes_over_where_the_leader_failed(server: Server, asked: Question) -> None:
+    async with Workers(server, 2) as (one, two):
+        lead = await miss(one, asked)
+        waiting = asyncio.create_task(answer_of(two, asked))
+        await asyncio.sleep(0.05)
+        await lead.failed()
+        successor = await waiting
+        assert isinstance(successor, Miss)
+        assert await successor.answered(ANSWER, USAGE) == ""
+        assert isinstance(await one.find(asked), Hit)
+
+
+async def test_a_worker_that_died_is_not_waited_for(server: Server) -> None:
+    workers = Workers(server, 2)
+    async with workers as (_, two):
+        assert await workers.stores[0].lease(question().key, "who died", 100)
+        found = await answer_of(two, streaming())
+        assert isinstance(found, Miss)
+        assert Event.PROMOTED in workers.world.events
+        await found.failed()
+
+
+async def test_another_workers_leader_that_stalls_is_not_waited_for_here(server: Server) -> None:
+    async with Workers(server, 2, Pace(patience=0.05)) as (one, two):
+        stalled = await miss(one, question())
+        alone = await miss(two, question())
+        await alone.failed()
+        await stalled.failed()

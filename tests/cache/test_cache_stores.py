@@ -192,12 +192,6 @@ async def test_a_million_keys_stay_within_the_bound() -> None:
     assert await found(cache, Key("t", "r", "0")) is None
 
 
-async def test_in_memory_there_is_nobody_to_share_a_lease_with() -> None:
-    cache = MemoryCache(1024, Clock())
-    assert await cache.lease(key(), "one", 1000)
-    assert await cache.lease(key(), "two", 1000)
-
-
 # Redis
 
 

@@ -1,11 +1,12 @@
 """Each rule finds its mistake in a configuration that is right but for one thing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from extproc.config.cache import CacheRoute, CacheSettings
 from extproc.config.model import Gateway
 from extproc.envoyconfig import names
 from extproc.envoyconfig.check import check
@@ -19,7 +20,7 @@ HOST = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config"
 EXCHANGE = f"{HOST}.http_filters[0].typed_config"
 VIRTUAL_HOST = f"{HOST}.route_config.virtual_hosts[0]"
 ROUTE = f"{VIRTUAL_HOST}.routes[0]"
-CLUSTER = "static_resources.clusters[2]"  # behind extproc and nowhere
+CLUSTER = "static_resources.clusters[3]"  # behind extproc, relay and nowhere
 FILTERS = f'{CLUSTER}.typed_extension_protocol_options["{names.HTTP_PROTOCOL_OPTIONS}"].http_filters'
 ATTEMPT = f"{FILTERS}[0].typed_config.extension_config.typed_config"
 
@@ -61,7 +62,7 @@ def clusters(document: Document) -> list[Document]:
 
 
 def one(document: Document) -> Document:
-    return clusters(document)[2]
+    return clusters(document)[3]
 
 
 def http_filters(document: Document) -> list[Document]:
@@ -222,6 +223,37 @@ WORKER_CASES = [
         lambda d: clusters(d)[0].pop("load_balancing_policy"),
         "static_resources.clusters[0].load_balancing_policy",
         "must be override_host with the header x-llm-worker: attempts would miss their worker",
+    ),
+]
+
+RELAY_CASES = [
+    Case(
+        "a relay that is not there",
+        lambda d: clusters(d).pop(1),
+        f"{EXCHANGE}.grpc_service.initial_metadata",
+        "says that there is a cluster 'relay', which Envoy does not have",
+    ),
+    Case(
+        "a relay that goes to any worker",
+        lambda d: clusters(d)[1].pop("load_balancing_policy"),
+        "static_resources.clusters[1].load_balancing_policy",
+        "must be override_host with llm:relay of dynamic metadata: requests would come to a worker that does not have "
+        "their answer",
+    ),
+]
+
+COALESCING = replace(
+    gateway("one"), cache=CacheSettings(key=b"k" * 32, routes=(CacheRoute(name="faq", coalesce=True),))
+)
+RELAY_CASES += [
+    Case(
+        "no relay for answers under way",
+        lambda d: exchange(d)["grpc_service"]["initial_metadata"].pop(),
+        f"{EXCHANGE}.grpc_service.initial_metadata",
+        "without x-llm-relay: yes, and the cluster 'relay', identical requests wait 4 seconds at most, and get whole "
+        "answers only",
+        Severity.WARNING,
+        of=COALESCING,
     ),
 ]
 
@@ -444,7 +476,7 @@ NATIVE_CASES = [
     ),
 ]
 
-CASES = [*CLUSTER_CASES, *WORKER_CASES, *ROUTE_CASES, *EXCHANGE_CASES, *NATIVE_CASES]
+CASES = [*CLUSTER_CASES, *WORKER_CASES, *RELAY_CASES, *ROUTE_CASES, *EXCHANGE_CASES, *NATIVE_CASES]
 
 
 def with_retries(document: Document) -> Document:
@@ -481,7 +513,7 @@ def test_unknown_fields_come_first():
     one(document)["lb_polcy"] = "RANDOM"
     (finding,) = check(gateway("one"), config(document))
     assert str(finding) == (
-        "envoy.yaml: static_resources.clusters[2]: error: Cluster has no field 'lb_polcy' (did you mean 'lb_policy'?)"
+        "envoy.yaml: static_resources.clusters[3]: error: Cluster has no field 'lb_polcy' (did you mean 'lb_policy'?)"
     )
 
 

@@ -36,7 +36,7 @@ def test_the_files_together_are_what_render_gives() -> None:
     (provider,) = files["clusters.yaml"]["resources"]
     assert files["complete.yaml"] == {"node": {"id": "llm-extproc", "cluster": "llm-extproc"}, **whole}
     assert listener == {"@type": f"type.googleapis.com/{names.LISTENER}", **whole["static_resources"]["listeners"][0]}
-    assert provider == {"@type": f"type.googleapis.com/{names.CLUSTER}", **whole["static_resources"]["clusters"][2]}
+    assert provider == {"@type": f"type.googleapis.com/{names.CLUSTER}", **whole["static_resources"]["clusters"][3]}
 
 
 def test_the_bootstrap_holds_what_no_document_changes() -> None:
@@ -45,7 +45,7 @@ def test_the_bootstrap_holds_what_no_document_changes() -> None:
         "cds_config": {"path_config_source": {"path": "/run/envoy/clusters.yaml"}},
         "lds_config": {"path_config_source": {"path": "/run/envoy/listeners.yaml"}},
     }
-    assert [item["name"] for item in bootstrap["static_resources"]["clusters"]] == ["extproc", "nowhere"]
+    assert [item["name"] for item in bootstrap["static_resources"]["clusters"]] == ["extproc", "relay", "nowhere"]
     assert bootstrap == documents(gateway("two", native=True), [cluster("two")], OPTIONS, HERE)["envoy.yaml"]
 
 

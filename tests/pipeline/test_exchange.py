@@ -262,7 +262,7 @@ async def test_a_wildcards_name_is_the_label_not_the_callers(begin: Begin, recor
 
 async def test_a_later_attempt_speaks_the_format_of_its_own_backend(begin: Begin) -> None:
     exchange, first = await admitted(begin, model="smart")
-    second = exchange.attempt(Attempt("anthropic-cluster", 2))
+    second = await exchange.attempt(Attempt("anthropic-cluster", 2))
     assert (second.path, second.authority) == ("/v1/messages", "api.anthropic.com")
     assert ("x-api-key", "sk-ant-secret") in second.headers
     assert "authorization" in second.remove
@@ -288,15 +288,15 @@ async def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> N
     exchange = begin(gateway)
     await exchange.request_headers(headers())
     await exchange.request_body(body(model="m"))
-    second = exchange.attempt(Attempt("anthropic-cluster", 2))
+    second = await exchange.attempt(Attempt("anthropic-cluster", 2))
     assert {"x-vendor", "authorization"} <= set(second.remove)
-    third = exchange.attempt(Attempt("openai-cluster", 3))
+    third = await exchange.attempt(Attempt("openai-cluster", 3))
     assert {"x-vendor", "x-api-key", "anthropic-version"} <= set(third.remove)
 
 
 async def test_a_repeated_attempt_is_given_the_callers_body_again(begin: Begin) -> None:
     exchange, _ = await admitted(begin)
-    assert exchange.attempt(Attempt("openai-cluster", 2)).body == body().body
+    assert (await exchange.attempt(Attempt("openai-cluster", 2))).body == body().body
 
 
 async def test_a_target_that_cannot_express_the_request_is_no_fallback(begin: Begin) -> None:
@@ -446,7 +446,7 @@ async def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
 
 async def test_a_fallback_is_named_to_the_caller_and_in_the_record(begin: Begin, records: Records) -> None:
     exchange, _ = await admitted(begin, model="smart")
-    exchange.attempt(Attempt("anthropic-cluster", 2))
+    await exchange.attempt(Attempt("anthropic-cluster", 2))
     received = exchange.response_headers(answered(cluster="anthropic-cluster", attempt=2, content_length="2"))
     assert ("x-gateway-fallback", "openai") in received.headers
     assert ("x-gateway-attempts", "2") in received.headers

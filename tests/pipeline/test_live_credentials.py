@@ -82,8 +82,8 @@ async def test_a_signature_is_of_the_request_as_it_leaves(begin: Begin) -> None:
 async def test_no_attempt_carries_the_credential_of_the_one_before(begin: Begin) -> None:
     exchange = begin(AWS, GOOGLE, ANTHROPIC, tokens=Fetched(TOKEN))
     first = await admitted(exchange)
-    second = exchange.attempt(Attempt("google-cluster", 2))
-    third = exchange.attempt(Attempt("anthropic-cluster", 3))
+    second = await exchange.attempt(Attempt("google-cluster", 2))
+    third = await exchange.attempt(Attempt("anthropic-cluster", 3))
     envoys = {"authorization": "Bearer sk-test"}  # one header map for all attempts
     seen = []
     for action in (first, second, third):
@@ -113,4 +113,4 @@ async def test_a_token_that_ran_out_since_the_first_attempt_is_an_error(begin: B
     await admitted(exchange)
     tokens.clear()
     with pytest.raises(CredentialUnavailable):
-        exchange.attempt(Attempt("google-cluster", 2))
+        await exchange.attempt(Attempt("google-cluster", 2))

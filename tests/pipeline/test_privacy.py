@@ -132,7 +132,7 @@ async def test_output_is_counted_as_the_provider_made_it(begin: Begin, records: 
 async def test_every_attempt_sends_the_redacted_call(begin: Begin) -> None:
     exchange = begin(*screened(privacy()))
     first = await admitted(exchange, chat(model="smart"))
-    second = exchange.attempt(Attempt("anthropic-cluster", 2))
+    second = await exchange.attempt(Attempt("anthropic-cluster", 2))
     assert ANN.encode() not in (first.body or b"") + (second.body or b"")
     assert token(first).encode() in (second.body or b"")
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from extproc.server.admin_proxy import AdminProxy
-from extproc.server.door import Door
+from extproc.server.door import Door, admin_socket
 from extproc.server.supervisor import Supervisor, SupervisorOptions, worker_socket
 
 
@@ -34,7 +34,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[TestClient[Any, Any]]:
     supervisor = Supervisor(SupervisorOptions(3, 0.0, lambda index, fd: (), {}), lambda pid: None)
     for worker in supervisor.workers[1:]:
         worker.state = "ready"
-    door = Door(worker_socket(tmp_path, 2), worker_app)
+    door = Door(admin_socket(worker_socket(tmp_path, 2)), worker_app, cancels=False)
     await door.follow(wanted=True)
     proxy = AdminProxy(supervisor, tmp_path, lambda: True)
     app = web.Application()

@@ -46,7 +46,7 @@ class FakeExchange:
     async def request_body(self, event: RequestBody) -> RequestAction:
         return self._take(event)
 
-    def attempt(self, event: Attempt) -> Upstream:
+    async def attempt(self, event: Attempt) -> Upstream:
         return self._take(event)
 
     async def judged(self, event: ResponseHeaders) -> None:

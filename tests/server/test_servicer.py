@@ -38,7 +38,7 @@ class FakeExchange:
     async def request_body(self, _: RequestBody) -> Any:
         return _given(self._body)
 
-    def attempt(self, _: Attempt) -> Any:
+    async def attempt(self, _: Attempt) -> Any:
         return _given(self._attempt)
 
     def refuse(self, error: Any) -> Respond:
@@ -76,8 +76,15 @@ class Counts:
 class Service:
     """A servicer on a socket, and what it did. Exchanges are served in the order they are given in `exchanges`."""
 
-    def __init__(self, channel: grpc.aio.Channel, exchanges: list[FakeExchange], counts: Counts, live: Exchanges):
-        self.exchanges, self.counts, self.live = exchanges, counts, live
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        exchanges: list[FakeExchange],
+        counts: Counts,
+        live: Exchanges,
+        relays: list[bool],
+    ) -> None:
+        self.exchanges, self.counts, self.live, self.relays = exchanges, counts, live, relays
         self._open = channel.stream_stream(
             METHOD,
             request_serializer=pb.ProcessingRequest.SerializeToString,
@@ -91,17 +98,19 @@ class Service:
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     waiting: list[FakeExchange] = []
+    relays: list[bool] = []
     counts, live = Counts(), Exchanges()
 
     class Begins:
-        def begin(self, _snapshot: object, _new_id: str) -> FakeExchange:
+        def begin(self, _snapshot: object, _new_id: str, *, relayed: bool) -> FakeExchange:
+            relays.append(relayed)
             return waiting.pop(0)
 
     servicer = Servicer(Begins(), lambda: None, live, lambda: "unused", counts)  # type: ignore[arg-type, return-value]
     listener = Listener(tmp_path / "w.sock", servicer.handler())
     await listener.start()
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/w.sock") as channel:
-        yield Service(channel, waiting, counts, live)
+        yield Service(channel, waiting, counts, live, relays)
     await listener.drain(0.0, 0.0)
 
 
@@ -184,6 +193,13 @@ async def test_a_defect_in_closing_harms_nobody(service: Service) -> None:
     assert (await replies(service.stream(), HEADERS))[0].WhichOneof("response") == "request_headers"
 
 
+@pytest.mark.parametrize(("said", "relayed"), [({"x_llm_relay": "yes"}, True), ({}, False)])
+async def test_envoy_says_whether_it_has_the_relay(service: Service, said: dict[str, str], relayed: bool) -> None:
+    service.exchanges.append(FakeExchange())
+    await replies(service.stream(**said), HEADERS)
+    assert service.relays == [relayed]
+
+
 async def test_a_later_attempt_finds_its_exchange(service: Service) -> None:
     service.exchanges.append(FakeExchange(attempt=Upstream("/p", "b.example.com", (), (), b"{}", ("b",))))
     await replies(first := service.stream(), HEADERS)
@@ -196,8 +212,8 @@ async def test_a_later_attempt_finds_its_exchange(service: Service) -> None:
 @pytest.mark.parametrize("exchange_id", [{}, {"x_llm_exchange": ""}, {"x_llm_exchange": "another"}])
 async def test_an_attempt_of_no_exchange_is_aborted(service: Service, exchange_id: dict[str, str]) -> None:
     stream = service.stream(x_llm_phase="attempt", **exchange_id)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await replies(stream, HEADERS)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:  # nothing is written: that could fail first, and otherwise
+        await asyncio.wait_for(stream.read(), 5)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
