@@ -313,11 +313,11 @@ class Shelves:
         return made
 
     async def purge(self, what: Purged, name: str) -> None:
-        """Has kept answers forgotten: of a route, of a tenant (`team:research`), or all. Raises StoreAway."""
+        """Has kept answers forgotten: one, of a route, of a tenant (`team:research`), or all. Raises StoreAway."""
         if self._cache is None or self._keyring is None:
             return
         digests = {"route": self._keyring.route, "tenant": self._keyring.tenant}
-        await self._cache.purge(what, digests[what](name) if what in digests else "")
+        await self._cache.purge(what, digests[what](name) if what in digests else name)
 
     async def close(self) -> None:
         await self._aftermath.close()

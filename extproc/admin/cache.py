@@ -1,5 +1,6 @@
 """`/cache/purge`: has kept answers forgotten. `/cache/semantic/*`: how often a route's semantic hits are wrong."""
 
+import re
 from collections.abc import Iterator
 
 from extproc.admin.fields import CachePurged, CacheRouteChoice, CacheScope, PurgeCache, SemanticEstimate
@@ -8,18 +9,24 @@ from extproc.admin.registrar import Registrar
 from extproc.cache.semantic.shadow import SAMPLE, Sample, estimate, sample_of
 from extproc.config.cache import Semantic
 
+_KEY = re.compile(r"[0-9a-f]{48}")
+
 
 async def purge(registrar: Registrar, fields: PurgeCache) -> CachePurged:
-    """Nothing that was kept until now is given again: of a tenant, of a route, or at all."""
+    """Nothing that was kept until now is given again: one answer, those of a tenant or of a route, or any."""
     settings = registrar.gateway.cache
     if settings is None:
         raise AdminOff("Nothing is kept: the document has no cache.")
     if (fields.name is None) != (fields.scope is CacheScope.ALL):
-        raise InvalidField("Give a name with the scopes tenant and route, and none with all.", param="name")
+        raise InvalidField("Give a name with the scopes key, tenant and route, and none with all.", param="name")
     name = fields.name or ""
     match fields.scope:
         case CacheScope.ALL:
             await registrar.purge("all")
+        case CacheScope.KEY:
+            if _KEY.fullmatch(name) is None:
+                raise InvalidField("The key of an answer is 48 hexadecimal digits.", param="name")
+            await registrar.purge("key", name)
         case CacheScope.ROUTE:
             names = [route.name for route in settings.routes]
             if name not in names:

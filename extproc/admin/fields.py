@@ -366,13 +366,15 @@ class DeletedRaise(Answer, frozen=True):
 class CacheScope(StrEnum):
     """Whose kept answers are meant."""
 
+    KEY = "key"
     TENANT = "tenant"
     ROUTE = "route"
     ALL = "all"
 
 
 class PurgeCache(Request, frozen=True):
-    """`name` is a tenant's (an organisation, else a team, else a key by its alias or id) or a route's."""
+    """`name` is a tenant's (an organisation, else a team, else a key by its alias or id), a route's, or with the scope
+    `key` the `x-gateway-cache-key` of an answer."""
 
     scope: CacheScope
     name: Text | None = None

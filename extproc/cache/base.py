@@ -3,7 +3,7 @@
 Nothing here can fail a request: a store that is away, slow or full of nonsense is a miss. A purge is the exception,
 because whoever orders one must know whether it was done.
 
-Purging a tenant, a route or everything costs the same whatever it purges: entries bear a *stamp*, the generations that
+Purging a tenant, a route or everything costs the same, whatever it purges: entries bear a *stamp*, the generations that
 they were made in, and one with an old stamp is not there any more. The stamp is taken when an answer is looked for, so
 that one which was under way during a purge is never seen.
 """
@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from extproc.cache.key import Key
 
-Purged = Literal["tenant", "route", "all"]
+Purged = Literal["key", "tenant", "route", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,11 @@ class Cache(Protocol):
         """Whether it was put. `stamp` is the one that `get` gave before the answer was asked for."""
         ...
 
-    async def drop(self, key: Key) -> None:
-        """Purges one entry. Raises StoreAway (of `extproc.store.base`)."""
-        ...
-
     async def purge(self, what: Purged, name: str = "") -> None:
-        """Purges all entries of a tenant or a route, by its digest, or all there are. Raises StoreAway."""
+        """Purges one entry, all of a tenant or of a route, by the digest, or all there are.
+
+        Raises StoreAway (of `extproc.store.base`).
+        """
         ...
 
     async def close(self) -> None: ...

@@ -89,11 +89,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer. `age` is in whole seconds, `event` HIT, COALESCED or SEMANTIC_HIT."""
+    """An answer. `age` is in whole seconds, `event` HIT, COALESCED or SEMANTIC_HIT, `key` what it is kept under."""
 
     entry: Entry
     age: int
     event: Event
+    key: Key
 
     async def give_up(self) -> None:
         """Nobody wants it any more."""
@@ -157,7 +158,7 @@ class ExactCache:
         """The answer under another question's key, if it is one for this question by age. Nobody is waited for."""
         other = replace(question, key=key)
         entry = self._usable(other, await self._cache.get(key))
-        return None if entry is None else self._hit(entry, Event.SEMANTIC_HIT)
+        return None if entry is None else self._hit(entry, Event.SEMANTIC_HIT, key)
 
     async def _find(self, question: Question) -> "Hit | Miss | Follower":
         if not question.directive.lookup:
@@ -166,11 +167,11 @@ class ExactCache:
             entry = self._usable(question, await self._cache.get(question.key))
             if entry is None:
                 raise not_cached()
-            return self._hit(entry, Event.HIT)
+            return self._hit(entry, Event.HIT, question.key)
         if question.waiting is Waiting.NOT:
             slot = await self._cache.get(question.key)
             entry = self._usable(question, slot)
-            return self._alone(question, slot) if entry is None else self._hit(entry, Event.HIT)
+            return self._alone(question, slot) if entry is None else self._hit(entry, Event.HIT, question.key)
         place = self._flights.join(question.key.digest, question.form)
         if isinstance(place, Lead):
             return await self._lead(question, place)
@@ -184,7 +185,7 @@ class ExactCache:
             entry = self._usable(question, slot)
             if entry is not None:
                 lead.land(Landing(entry))
-                return self._hit(entry, Event.HIT)
+                return self._hit(entry, Event.HIT, question.key)
             if self._leases is None:
                 ends = False
                 return self._miss(question, slot, lead)
@@ -215,7 +216,7 @@ class ExactCache:
         if entry is not None:
             await leases.release(key, holder)
             lead.land(Landing(entry))
-            return self._hit(entry, Event.COALESCED)
+            return self._hit(entry, Event.COALESCED, key)
         return self._miss(question, seen, lead, herald)
 
     async def _kept(self, question: Question) -> Entry | None:
@@ -249,8 +250,8 @@ class ExactCache:
         age, most = entry.age(self._surroundings.time()), question.directive.most_age
         return age < min(entry.ttl_seconds, question.rules.ttl_seconds) and (most is None or age <= most)
 
-    def _hit(self, entry: Entry, event: Event) -> Hit:
-        return Hit(entry, int(entry.age(self._surroundings.time())), event)
+    def _hit(self, entry: Entry, event: Event, key: Key) -> Hit:
+        return Hit(entry, int(entry.age(self._surroundings.time())), event, key)
 
 
 class Follower:
@@ -306,12 +307,12 @@ class Follower:
             case Listener():
                 return Live(outcome)
             case Landing(entry=entry) if cache._is_young_enough(question, entry):
-                return cache._hit(entry, self._event(outcome))
+                return cache._hit(entry, self._event(outcome), outcome.other or question.key)
         self._count(Event.IMPATIENT)
         return await self._alone()
 
     def _event(self, landing: Landing) -> Event:
-        if landing.other_words:
+        if landing.other is not None:
             return Event.SEMANTIC_HIT
         return Event.COALESCED if landing.entry.created >= self._since else Event.HIT
 
@@ -356,10 +357,10 @@ class Miss:
             self._herald.begin(broadcast)
         return broadcast
 
-    def landed(self, entry: Entry) -> None:
+    def landed(self, hit: Hit) -> None:
         """The answer to the same question in other words serves, also those who wait. To be followed by `failed`."""
         if self._lead is not None:
-            self._lead.land(Landing(entry, other_words=True))
+            self._lead.land(Landing(hit.entry, hit.key))
 
     async def answered(self, document: bytes | None, usage: TokenUsage | None) -> str:
         """The answer came, whole and with status 200. Returns why it is not kept; empty where it is.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from extproc.cache.broadcast import Broadcast, Listener, Room
 from extproc.cache.entry import Entry
+from extproc.cache.key import Key
 
 _MOST_FAILURES = 3
 
@@ -47,10 +48,10 @@ class Flights:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """The answer for all who wait. `other_words`: it was given to the same question in other words."""
+    """The answer for all who wait. `other`: the key of the same question in other words, that it was given to."""
 
     entry: Entry
-    other_words: bool = False
+    other: Key | None = None
 
 
 @dataclass(slots=True, eq=False)

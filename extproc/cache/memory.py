@@ -57,11 +57,11 @@ class MemoryCache:
             self._remove(next(iter(self._kept)))
         return True
 
-    async def drop(self, key: Key) -> None:
-        self._remove(key.digest)
-
     async def purge(self, what: Purged, name: str = "") -> None:
         """Entries of a tenant or a route leave when they are looked for, or as the least recently used."""
+        if what == "key":
+            self._remove(name)
+            return
         generation = self._generations.get((what, name), 0)
         self._generations[what, name] = generation + 1
         if what == "all":

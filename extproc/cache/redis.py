@@ -64,7 +64,7 @@ class RedisCache:
     async def get(self, key: Key) -> Slot:
         try:
             async with asyncio.timeout(self._seconds):
-                stored, stamp = await asyncio.gather(self._ask("GET", self._entry(key)), self._stamp(key))
+                stored, stamp = await asyncio.gather(self._ask("GET", self._entry(key.digest)), self._stamp(key))
         except (StoreAway, TimeoutError):
             self._failed()
             return Slot()
@@ -72,7 +72,7 @@ class RedisCache:
         return Slot(data if stored is not None and made == stamp else None, stamp)
 
     async def put(self, key: Key, data: bytes, stamp: bytes, ttl_ms: int) -> bool:
-        words = ("SET", self._entry(key), stamp + b"\n" + data, "PX", ttl_ms)
+        words = ("SET", self._entry(key.digest), stamp + b"\n" + data, "PX", ttl_ms)
         return await self._try(words, otherwise=None) is not None
 
     async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
@@ -95,14 +95,14 @@ class RedisCache:
         held, pieces = await self._run(CACHE_WATCH, keys, _WATCHED_MS, start)
         return Watched(held.decode(), tuple(pieces))
 
-    async def drop(self, key: Key) -> None:
-        await self._ask("DEL", self._entry(key))
-
     async def purge(self, what: Purged, name: str = "") -> None:
-        if what == "all":
-            await self._ask("DEL", self._generations)
-        else:
-            await self._ask("HSET", self._generations, f"{_FIELDS[what]}:{name}", self._token())
+        match what:
+            case "all":
+                await self._ask("DEL", self._generations)
+            case "key":
+                await self._ask("DEL", self._entry(name))
+            case _:
+                await self._ask("HSET", self._generations, f"{_FIELDS[what]}:{name}", self._token())
 
     async def close(self) -> None:
         await self._servers.close()
@@ -140,8 +140,8 @@ class RedisCache:
         """Raises StoreAway. The second word is the key."""
         return await self._servers.call(None, str(words[1]), *words)
 
-    def _entry(self, key: Key) -> str:
-        return f"{self._prefix}{{{key.digest}}}:entry"
+    def _entry(self, digest: str) -> str:
+        return f"{self._prefix}{{{digest}}}:entry"
 
     def _lease(self, key: Key) -> str:
         return f"{self._prefix}{{{key.digest}}}:lease"

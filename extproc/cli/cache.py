@@ -12,6 +12,7 @@ def add_to(commands: Commands) -> None:
     purge = actions.add_parser("purge", help="what was kept until now is not given again")
     scope = purge.add_mutually_exclusive_group(required=True)
     scope.add_argument("--all", action="store_true", help="everything")
+    scope.add_argument("--key", metavar="KEY", help="of one answer: the x-gateway-cache-key that came with it")
     scope.add_argument("--tenant", metavar="NAME", help="of an organisation, else a team, else a key")
     scope.add_argument("--route", metavar="NAME", help="of a route of the document's section cache")
     asking(purge, _purge)
@@ -35,6 +36,8 @@ def _purge(api: AdminClient, arguments: argparse.Namespace) -> None:
 def _fields(arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.all:
         return {"scope": "all"}
+    if arguments.key is not None:
+        return {"scope": "key", "name": arguments.key}
     if arguments.tenant is not None:
         return {"scope": "tenant", "name": arguments.tenant}
     return {"scope": "route", "name": arguments.route}

@@ -16,7 +16,7 @@ from extproc.apischema.endpoints import Kind
 from extproc.cache.broadcast import Broadcast, Listener
 from extproc.cache.document import stream_form
 from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Question, Surroundings, Waiting
-from extproc.cache.key import Keyring, Partition, canonical_request
+from extproc.cache.key import Key, Keyring, Partition, canonical_request
 from extproc.cache.policy import Rules, directive, not_cached, request_refusal
 from extproc.cache.reading import reading_of
 from extproc.cache.record import Recorder, recorder
@@ -108,6 +108,7 @@ class Caching:
         self.usage: TokenUsage | None = None
         self._label = ""
         self._outcome = ""
+        self._key: Key | None = None
         self._age: int | None = None
         self._route: CacheRoute | None = None
         self._rules = Rules()
@@ -142,11 +143,12 @@ class Caching:
         return self._outcome
 
     def headers(self) -> HeaderList:
-        """`x-gateway-cache`, and how old a hit is."""
+        """`x-gateway-cache`, what the answer is kept under, and how old a hit is."""
         if not self._outcome:
             return ()
+        key = () if self._key is None else (("x-gateway-cache-key", self._key.digest),)
         age = () if self._age is None else (("age", str(self._age)),)
-        return (("x-gateway-cache", self._outcome), *age)
+        return (("x-gateway-cache", self._outcome), *key, *age)
 
     async def find(self, call: Call, caller: Principal, label: str, name: str, answerers: Answerers) -> Kept | None:
         """The kept answer, as this caller asked for it; None where a provider has to be asked, or `follows`.
@@ -238,7 +240,7 @@ class Caching:
         self._sought = sought = await wordings.seek(asking, call.fields)
         if sought is None or sought.hit is None or not sought.serves:
             return miss
-        miss.landed(sought.hit.entry)  # for whoever waits for this one
+        miss.landed(sought.hit)  # for whoever waits for this one
         await miss.failed()
         self._miss = None
         self._take(sought.hit)
@@ -277,7 +279,7 @@ class Caching:
     def _take(self, found: Hit | Live | Miss | Follower | None) -> None:
         match found:
             case Hit():
-                self._outcome, self._age = found.event.value.replace("_", "-"), found.age
+                self._outcome, self._age, self._key = found.event.value.replace("_", "-"), found.age, found.key
             case Live():
                 self._outcome = Event.COALESCED.value
             case Miss():
@@ -316,7 +318,7 @@ class Caching:
             backends=answerers.classes,
             endpoint=call.path,
         )
-        key = shelf.keyring.key(partition, request)
+        self._key = key = shelf.keyring.key(partition, request)
         self._form = stream_form(call.fields) if route.coalesce and call.stream else ""
         waiting = self._waiting if route.coalesce else Waiting.NOT
         return Asking(Question(call.endpoint, key, rules, wanted, waiting, self._form), partition, canonical)

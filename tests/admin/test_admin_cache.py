@@ -46,6 +46,12 @@ async def test_everything_is_purged(api: Api, purges: Purges) -> None:
     assert purges.done == [("all", "")]
 
 
+async def test_one_answer_is_purged(api: Api, purges: Purges) -> None:
+    digest = "0f" * 24
+    assert await api.post("/cache/purge", {"scope": "key", "name": digest}) == {"purged": "key", "name": digest}
+    assert purges.done == [("key", digest)]
+
+
 async def test_a_route_is_purged(api: Api, purges: Purges) -> None:
     assert await api.post("/cache/purge", {"scope": "route", "name": "faq"}) == {"purged": "route", "name": "faq"}
     assert purges.done == [("route", "faq")]
@@ -72,13 +78,18 @@ MISTAKES: dict[str, tuple[dict[str, Any], int, dict[str, str]]] = {
     "an unknown scope": (
         {"scope": "team", "name": "research"},
         422,
-        {"param": "scope", "message": "scope: must be one of tenant, route, all (did you mean 'tenant'?)."},
+        {"param": "scope", "message": "scope: must be one of key, tenant, route, all (did you mean 'tenant'?)."},
     ),
     "no scope": ({}, 422, {"message": "the field 'scope' is missing."}),
     "no name": (
         {"scope": "tenant"},
         422,
-        {"param": "name", "message": "Give a name with the scopes tenant and route, and none with all."},
+        {"param": "name", "message": "Give a name with the scopes key, tenant and route, and none with all."},
+    ),
+    "what is no key": (
+        {"scope": "key", "name": "sk-one"},
+        422,
+        {"param": "name", "message": "The key of an answer is 48 hexadecimal digits."},
     ),
     "a name with all": ({"scope": "all", "name": "research"}, 422, {"param": "name"}),
 }

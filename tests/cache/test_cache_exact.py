@@ -443,15 +443,15 @@ async def test_an_answer_that_is_not_kept_is_shared_while_it_comes() -> None:
 
 
 async def test_the_answer_to_other_words_is_given_as_such() -> None:
-    cache = exact(World())
+    cache, other = exact(World()), question("in other words").key
     lead = await miss(cache, streaming())
     waiting = asyncio.create_task((await follower(cache, streaming())).wait())
     await asyncio.sleep(0)
-    lead.landed(Entry("/chat/completions", ANSWER, None, 1790000000.0 - 5, 60))
+    lead.landed(Hit(Entry("/chat/completions", ANSWER, None, 1790000000.0 - 5, 60), 5, Event.SEMANTIC_HIT, other))
     await lead.failed()
     found = await waiting
     assert isinstance(found, Hit)
-    assert (found.event, found.age) == (Event.SEMANTIC_HIT, 5)
+    assert (found.event, found.age, found.key) == (Event.SEMANTIC_HIT, 5, other)
 
 
 async def test_a_follower_that_leaves_while_it_waits_is_not_promoted() -> None:

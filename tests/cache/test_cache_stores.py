@@ -94,7 +94,7 @@ async def test_the_last_entry_counts(cache: Cache) -> None:
 async def test_one_entry_is_dropped(cache: Cache) -> None:
     await put(cache, key())
     await put(cache, key("other"))
-    await cache.drop(key())
+    await cache.purge("key", key().digest)
     assert await found(cache, key()) is None
     assert await found(cache, key("other")) == b"entry"
 
@@ -247,7 +247,7 @@ async def test_a_server_that_is_not_there_is_a_miss_and_a_purge_says_so() -> Non
     with pytest.raises(StoreAway):
         await cache.purge("all")
     with pytest.raises(StoreAway):
-        await cache.drop(key())
+        await cache.purge("key", key().digest)
     await cache.close()
 
 

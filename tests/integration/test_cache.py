@@ -274,6 +274,17 @@ def test_callers_may_ask_past_the_cache(gateway: Gateway, question: str) -> None
     assert caught.value.code == "not_cached"
 
 
+def test_only_if_cached_asks_nobody_where_nothing_is_kept(gateway: Gateway, question: str) -> None:
+    only = {"cache-control": "only-if-cached"}
+    cases: list[tuple[str, dict[str, Any]]] = [("azure-gpt", {}), ("gpt-4o-mini", {"n": 2}), ("careful", {})]
+    with sdk(gateway) as client:
+        for model, more in cases:
+            with pytest.raises(openai.InternalServerError) as caught:
+                ask(client, question, model=model, extra_headers=only, **more)
+            assert (caught.value.status_code, caught.value.code) == (504, "not_cached")
+    assert asked(gateway) == asked(gateway, "azure") == 0
+
+
 def test_a_model_without_a_route_has_no_cache(gateway: Gateway, question: str) -> None:
     with sdk(gateway) as client:
         answer = client.chat.completions.with_raw_response.create(
@@ -371,15 +382,24 @@ def test_workers_share_and_a_bad_entry_or_a_dead_store_is_a_miss(redis: Server) 
         assert ask(client, question)[0] == "miss"
         assert gateway.metric("llm_gateway_cache_events_total", event="corrupt") >= 1
         assert ask(client, question)[0] == "hit"
-        purged = httpx.post(
-            f"http://127.0.0.1:{gateway.admin_port}/cache/purge",
-            json={"scope": "tenant", "name": "one"},
-            headers={"authorization": f"Bearer {TOKEN}"},
-        )
-        assert purged.status_code == 200
-        assert ask(client, question)[0] == "miss"
+        for scope, name in (("tenant", "one"), ("key", _key(client, question))):
+            purged = httpx.post(
+                f"http://127.0.0.1:{gateway.admin_port}/cache/purge",
+                json={"scope": scope, "name": name},
+                headers={"authorization": f"Bearer {TOKEN}"},
+            )
+            assert purged.status_code == 200
+            assert ask(client, question)[0] == "miss"
         redis.kill()
         assert ask(client, question)[0] == "miss"
+
+
+def _key(client: openai.OpenAI, question: str) -> str:
+    """What the answer is kept under, as it is told with it."""
+    answer = client.chat.completions.with_raw_response.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": question}]
+    )
+    return str(answer.headers["x-gateway-cache-key"])
 
 
 def _entries(redis: Server) -> list[bytes]:
