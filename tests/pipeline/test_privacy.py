@@ -33,11 +33,11 @@ class Detectors:
     def __init__(self) -> None:
         self.searches: list[str] = []
 
-    def search(self) -> Find:
+    def search(self, heard: object = ()) -> Find:
         self.searches.append("on the loop")
         return find
 
-    def search_apart(self) -> Find:
+    def search_apart(self, heard: object = ()) -> Find:
         self.searches.append("apart")
         return find
 
