@@ -204,10 +204,14 @@ class Screener:
 
 
 class Keepings:
-    """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes."""
+    """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes.
 
-    def __init__(self, failed: Callable[[], None]) -> None:
+    Nothing waits for them longer than `seconds`, unless None as long as is usual.
+    """
+
+    def __init__(self, failed: Callable[[], None], seconds: float | None = None) -> None:
         self._failed = failed
+        self._seconds = seconds
         self._cache: Cache | None = None
 
     def mappings(self, gateway: Gateway, privacy: Privacy) -> "Mappings | None":
@@ -215,10 +219,11 @@ class Keepings:
         if not any(policy.keep_seconds for policy in privacy.policies):
             return None
         # For those who keep mappings only.
-        from extproc.policy.mappings import Mappings
+        from extproc.policy.mappings import MOST_SECONDS, Mappings
 
         cache = self._cache = self._cache or self._open(gateway.store)
-        return Mappings(cache, Keyring(keyed(privacy.key, b"mappings", "", "")), os.urandom)
+        keyring = Keyring(keyed(privacy.key, b"mappings", "", ""))
+        return Mappings(cache, keyring, os.urandom, MOST_SECONDS if self._seconds is None else self._seconds)
 
     async def close(self) -> None:
         if self._cache is not None:

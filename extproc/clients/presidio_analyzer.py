@@ -1,7 +1,7 @@
 """Named entities by a service that has the HTTP API of Presidio's analyzer.
 
 Reference: https://microsoft.github.io/presidio/api-docs/api-docs.html and `presidio-analyzer/app.py` of
-https://github.com/microsoft/presidio (both seen 2026-11-21): `POST /analyze` with `text`, `language`, `entities` and
+https://github.com/microsoft/presidio (both seen 2026-11-30): `POST /analyze` with `text`, `language`, `entities` and
 `score_threshold`; 200 with a list of `entity_type`, `start`, `end` and `score` (from 0 to 1). Positions are Python's:
 they count characters (code points), and not bytes or UTF-16 units. An entity that the service does not know is left
 out, and a request with no other is a 500; an empty text is one too.
