@@ -206,7 +206,7 @@ class Screener:
 class Keepings:
     """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes.
 
-    Nothing waits for them longer than `seconds`, unless None as long as is usual.
+    Nothing waits for them longer than `seconds`; None: than is usual.
     """
 
     def __init__(self, failed: Callable[[], None], seconds: float | None = None) -> None:

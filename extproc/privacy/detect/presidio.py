@@ -38,14 +38,14 @@ def load_analyzer(language: str, model: str | None) -> Analyzer:
     Takes a second or more for a large model. Raises ModuleNotFoundError without the package, ValueError for a language
     or a model that there is not.
     """
-    import spacy
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from spacy import blank, load
 
     logging.getLogger("presidio-analyzer").setLevel(logging.WARNING)  # below, it logs words of what it reads
     engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": model or "blank"}])
     try:
-        engine.nlp = {language: spacy.load(model) if model is not None else spacy.blank(language)}
+        engine.nlp = {language: load(model) if model is not None else blank(language)}
     except (OSError, ImportError):
         what = f"there is no spaCy model {model!r}" if model is not None else f"spaCy has no language {language!r}"
         raise ValueError(what) from None
