@@ -60,7 +60,7 @@ class AnalyzerClient:
     async def find(self, text: str) -> list[Found]:
         """What was asked for and is sure enough, in any order. Raises JudgeError.
 
-        Positions that are not in the text are no answer: whoever counts in another way is wrong about all of them.
+        Positions that are not in the text are no answer: who counts in another way is wrong about all of them.
         """
         answer = await self._connections.post(self._url, self._question(text), self._headers(), self._settings.timeout)
         try:

@@ -16,6 +16,7 @@ from extproc.config.service import OnFailure
 from extproc.errors import GatewayError, RecogniserUnavailable, RequestTooLarge
 from extproc.privacy.detect.documents import Document, documents
 from extproc.privacy.detect.heard import Heard
+from extproc.privacy.detect.overlap import resolve
 from extproc.privacy.detect.span import Span
 
 _AT_ONCE = 4
@@ -30,7 +31,7 @@ class RecogniserError(Exception):
 
 class Finder(Protocol):
     async def find(self, text: str) -> Sequence[Span]:
-        """Spans within the text, in any order. Raises RecogniserError."""
+        """Spans in any order; whether the text has such places is not its matter. Raises RecogniserError."""
         ...
 
 
@@ -95,9 +96,20 @@ async def _in_all(finder: Finder, asked: list[Document]) -> list[tuple[Document,
 
     async def in_one(document: Document) -> list[tuple[Document, Span]]:
         async with free:
-            return [(document, span) for span in await finder.find(document.text)]
+            spans = await finder.find(document.text)
+        return [(document, span) for span in _checked(spans, document.text)]
 
     return [found for each in await _together([in_one(document) for document in asked]) for found in each]
+
+
+def _checked(spans: Sequence[Span], text: str) -> list[Span]:
+    """The spans in order, none over another: whatever was answered, their number and length cost no more than the text.
+
+    Raises RecogniserError for what cannot be said of the text.
+    """
+    if len(spans) > len(text) or not all(0 <= span.start < span.end <= len(text) for span in spans):
+        raise RecogniserError("there are places in the answer that the text does not have")
+    return resolve(spans)
 
 
 async def _together(asked: Sequence[Awaitable[list[tuple[Document, Span]]]]) -> list[list[tuple[Document, Span]]]:

@@ -244,6 +244,12 @@ async def test_several_recognisers_are_asked() -> None:
     assert sorted(gateway.analyzer.entities) == [["LOCATION"], ["PERSON"]]
 
 
+async def test_places_that_overlap_are_one() -> None:
+    found = [Found(at, 7 - at, "PERSON") for at in range(3)] + [Found(5, 8, "LOCATION"), Found(0, 7, "PERSON")]
+    gateway = Gateway(("PERSON", MASK), ("LOCATION", MASK), analyzer=Analyzer(lambda: found))
+    assert await gateway.texts("Ann Leeds, x") == ["<PERSON>s, x"]
+
+
 # -- failures ---------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +261,7 @@ FAULTS = {
     "an error": broken,
     "a place outside the text": lambda: [Found(0, 10**9, "PERSON")],
     "a place before the text": lambda: [Found(-3, 2, "PERSON")],
+    "more places than characters": lambda: [Found(0, 3, "PERSON")] * 100,
     "an empty place": lambda: [Found(2, 2, "PERSON")],
 }
 
