@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +25,7 @@ from extproc.cache.base import Cache, Purged
 from extproc.cache.broadcast import Room
 from extproc.cache.elsewhere import Leases
 from extproc.cache.entry import Codec
-from extproc.cache.exact import ExactCache
+from extproc.cache.exact import ExactCache, Pace
 from extproc.cache.exact import Surroundings as CacheSurroundings
 from extproc.cache.key import Keyring
 from extproc.cache.memory import MemoryCache
@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from extproc.policy.detectors import DetectorStock
     from extproc.policy.dry_run import DryRun
     from extproc.policy.mappings import Mappings
+    from extproc.policy.recognise import Recognisers
+    from extproc.policy.recognisers import RecogniserStock
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -130,14 +132,21 @@ class ServeOptions:
 class Screener:
     """Makes what privacy policies and guardrails need. One of a worker: it keeps what the next document may need.
 
-    `keepings` are where mappings outlive their exchange; without, they do not.
+    `keepings` are where mappings outlive their exchange; without, they do not. `failed` counts failures of recognisers,
+    by their names.
     """
 
-    def __init__(self, keepings: "Keepings | None" = None) -> None:
+    def __init__(
+        self, keepings: "Keepings | None" = None, failed: Callable[[str], None] = lambda recogniser: None
+    ) -> None:
         self._keepings = keepings
+        self._failed = failed
         self._detectors: DetectorStock | None = None
-        self._connections: Connections | None = None
+        self._recognisers: RecogniserStock | None = None
+        self._to_judges: Connections | None = None
+        self._to_recognisers: Connections | None = None  # judges that are slow must not take theirs
         self._thread = ThreadPoolExecutor(1, "search")
+        self._thread_of_models = ThreadPoolExecutor(1, "recognise")
 
     def screens(self, gateway: Gateway) -> Screens:
         """Raises ConfigError for what no detector or rule can be made of."""
@@ -155,7 +164,19 @@ class Screener:
         except ValueError as error:
             raise ConfigError(str(error), path="privacy") from None
         mappings = self._keepings.mappings(gateway, privacy) if self._keepings is not None else None
-        return Redactor(privacy, detectors, surrogates(), self._offload, mappings)
+        recognisers = self._of_models(privacy) if privacy.recognisers else None
+        return Redactor(privacy, detectors, surrogates(), self._offload, mappings, recognisers)
+
+    def _of_models(self, privacy: Privacy) -> "Mapping[str, Recognisers]":
+        """The recognisers of each policy."""
+        # For those who have some only.
+        from extproc.clients.judge import Connections
+        from extproc.policy.recognisers import RecogniserStock
+
+        if self._recognisers is None:
+            self._to_recognisers = Connections()
+            self._recognisers = RecogniserStock(self._to_recognisers, self._offload_model, self._failed)
+        return self._recognisers.of(privacy)
 
     def _guards(self, guardrails: Guardrails) -> Guards:
         # The same again.
@@ -163,27 +184,36 @@ class Screener:
         from extproc.policy.guard import Guards as GuardsOfDocument
         from extproc.policy.guardrail_sets import RuleSets
 
-        self._connections = self._connections or Connections()
+        self._to_judges = self._to_judges or Connections()
         try:
-            sets = RuleSets(self._connections, time.time).of(guardrails)
+            sets = RuleSets(self._to_judges, time.time).of(guardrails)
         except ValueError as error:
             raise ConfigError(str(error), path="guardrails") from None
         return GuardsOfDocument(guardrails, sets, self._offload)
 
     async def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
-        if self._connections is not None:
-            await self._connections.close()
+        for thread in (self._thread, self._thread_of_models):
+            thread.shutdown(wait=False, cancel_futures=True)
+        for connections in (self._to_judges, self._to_recognisers):
+            if connections is not None:
+                await connections.close()
 
     def _offload(self, work: Callable[[], _T]) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def _offload_model(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread_of_models, work)
+
 
 class Keepings:
-    """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes."""
+    """Where mappings outlive their exchange. One of a worker: what was kept stays when the document changes.
 
-    def __init__(self, failed: Callable[[], None]) -> None:
+    Nothing waits for them longer than `seconds`; None: than is usual.
+    """
+
+    def __init__(self, failed: Callable[[], None], seconds: float | None = None) -> None:
         self._failed = failed
+        self._seconds = seconds
         self._cache: Cache | None = None
 
     def mappings(self, gateway: Gateway, privacy: Privacy) -> "Mappings | None":
@@ -191,10 +221,11 @@ class Keepings:
         if not any(policy.keep_seconds for policy in privacy.policies):
             return None
         # For those who keep mappings only.
-        from extproc.policy.mappings import Mappings
+        from extproc.policy.mappings import MOST_SECONDS, Mappings
 
         cache = self._cache = self._cache or self._open(gateway.store)
-        return Mappings(cache, Keyring(keyed(privacy.key, b"mappings", "", "")), os.urandom)
+        keyring = Keyring(keyed(privacy.key, b"mappings", "", ""))
+        return Mappings(cache, keyring, os.urandom, MOST_SECONDS if self._seconds is None else self._seconds)
 
     async def close(self) -> None:
         if self._cache is not None:
@@ -281,7 +312,7 @@ class Shelves:
         keyring = self._keyring = Keyring(settings.key)
         cache = self._cache = self._cache or self._open(gateway, settings)
         codec = Codec(keyring, os.urandom)
-        exact = ExactCache(cache, codec, surroundings, leases=self._leases, room=self._room)
+        exact = ExactCache(cache, codec, surroundings, pace(gateway.privacy), self._leases, self._room)
         wordings = self._wordings(settings.routes, cache, exact, keyring, surroundings)
         return Shelf(
             settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath, wordings
@@ -337,6 +368,12 @@ class Shelves:
         return made
 
 
+def pace(privacy: Privacy | None) -> Pace:
+    """How long a request may wait for another one's answer: before that, recognisers have had their time."""
+    taken = max((recogniser.timeout_ms for recogniser in privacy.recognisers), default=0) if privacy is not None else 0
+    return Pace(patience=Pace().patience - taken / 1000)
+
+
 def compile_snapshot(
     gateway: Gateway,
     tokens: Tokens = NO_TOKENS,
@@ -380,9 +417,10 @@ def build_dry_run(gateway: Gateway, policy: str | None) -> "DryRun":
         raise ConfigError(f"there is no privacy policy {policy!r}", path="privacy.policies", hint=hint)
     if policy is None and section is None:
         raise ConfigError("there are no guardrails to try, and no policy was named", path="guardrails")
-    redactor = Screener().screens(gateway).redactor if policy is not None else None
+    screener = Screener()
+    redactor = screener.screens(gateway).redactor if policy is not None else None
     chosen = policies[policy] if policy is not None else None
-    return DryRun(redactor, chosen, local_rules(section) if section is not None else None)
+    return DryRun(redactor, chosen, local_rules(section) if section is not None else None, screener.close)
 
 
 def build_worker(
@@ -399,7 +437,7 @@ def build_worker(
     keeper = TokenKeeper(partial(source_of, now=time.time), metrics, surroundings)
     records = Records()
     keepings = Keepings(lambda: metrics.cache_event("failed"))
-    screener = Screener(keepings)
+    screener = Screener(keepings, metrics.recogniser_failed)
     shelves = Shelves(metrics, lambda: store)  # opened below, when the document says which
     compile_ = partial(compile_snapshot, tokens=keeper, records=records, screens=screener.screens, shelf=shelves.shelf)
     current = Current(source.read, compile_, read_last_good)

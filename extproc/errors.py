@@ -110,6 +110,18 @@ class StoreUnavailable(GatewayError):
         super().__init__("The gateway cannot check limits and budgets now.", headers={"retry-after": "1"})
 
 
+class RecogniserUnavailable(GatewayError):
+    """A recogniser that a privacy policy needs does not answer, and the policy is to let nothing pass without: 503."""
+
+    status = 503
+    type = "api_error"
+    code = "recogniser_unavailable"
+
+    def __init__(self) -> None:
+        message = "The gateway cannot look for personal data in the request now."
+        super().__init__(message, headers={"retry-after": "1"})
+
+
 class RequestTooLarge(GatewayError):
     """The body is over the limit: 413."""
 

@@ -1,7 +1,7 @@
-"""`extproc dry-run`: what a privacy policy and guardrails would do to a file of prompts. Nothing is sent anywhere.
+"""`extproc dry-run`: what a privacy policy and guardrails would do to a file of prompts.
 
-A line that is a JSON object is the body of a request, any other line what a user writes. Exits with 1 if a prompt would
-be refused.
+No provider is asked, and no service but the recognisers of the policy. A line that is a JSON object is the body of a
+request, any other line what a user writes. Exits with 1 if a prompt would be refused.
 """
 
 import argparse
@@ -35,8 +35,16 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     from extproc.config.source import Source
 
     trial = build_dry_run(Source(arguments.config, os.environ).read(), arguments.policy)
-    refused = asyncio.run(_try_all(trial, _lines(arguments.prompts), show=arguments.show))
+    lines = _lines(arguments.prompts)
+    refused = asyncio.run(_tried(trial, lines, show=arguments.show))
     return 1 if refused else 0
+
+
+async def _tried(trial: "DryRun", lines: Iterable[str], *, show: bool) -> int:
+    try:
+        return await _try_all(trial, lines, show=show)
+    finally:
+        await trial.close()
 
 
 def _lines(path: Path) -> list[str]:

@@ -6,8 +6,8 @@ from msgspec import Meta
 
 from extproc.config.cache import Followers, SemanticMode
 from extproc.config.document import FilePath, Lifetime, Models, Name, SecretSource, Section, UpstreamModel
-from extproc.config.document_guardrails import Score, ServiceUrl
 from extproc.config.document_limits import RequestBytes
+from extproc.config.document_service import Score, ServiceUrl
 
 Temperature = Annotated[float, Meta(ge=0, le=2, description="a number from 0 to 2")]
 AnswerBytes = Annotated[

@@ -6,14 +6,15 @@ from msgspec import Meta, field
 
 from extproc.config.document import Label, Models, Name, SecretSource, Section
 from extproc.config.document_privacy import Regex, Word
-from extproc.config.guardrails import GuardrailAction, Modality, OnFailure, Phase, Role
+from extproc.config.document_service import Score, ServiceMilliseconds, ServiceUrl
+from extproc.config.guardrails import GuardrailAction, Modality, Phase, Role
 from extproc.config.limits import Mode
 from extproc.config.privacy import Unreadable
+from extproc.config.service import OnFailure
 
 Words = Annotated[tuple[Word, ...], Meta(min_length=1, max_length=10_000, description="a list of 1 to 10000 words")]
 FewWords = Annotated[tuple[Word, ...], Meta(max_length=10_000, description="a list of at most 10000 words")]
 Weight = Annotated[float, Meta(ge=0.01, le=1000, description="a number from 0.01 to 1000")]
-Score = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 Count = Annotated[int, Meta(ge=0, le=1 << 30, description="a number from 0 to 1073741824")]
 Length = Annotated[int, Meta(ge=1, le=4096, description="a number of characters from 1 to 4096")]
 ToolName = Annotated[
@@ -23,14 +24,6 @@ ToolName = Annotated[
         description="the name of a tool of at most 128 characters without spaces, with a '*' at its end at most",
     ),
 ]
-ServiceUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^https?://[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]{0,300}(/[!-~]{0,1024})?$",
-        description="a URL with http or https, without user and password",
-    ),
-]
-ServiceMilliseconds = Annotated[int, Meta(ge=10, le=4000, description="a number of milliseconds from 10 to 4000")]
 
 
 class DeniedWordsEntry(Section, frozen=True):

@@ -29,13 +29,13 @@ from extproc.config.guardrails import (
     MostSize,
     NoInjection,
     NoSecrets,
-    OnFailure,
     Phase,
     WebhookService,
 )
 from extproc.config.mistakes import Mistakes
 from extproc.config.named import Named, Served
 from extproc.config.secret import Secret
+from extproc.config.service import OnFailure
 
 _ANY = (Phase.REQUEST, Phase.RESPONSE, Phase.BOTH)
 _PHASES: Mapping[str, tuple[Phase, ...]] = {

@@ -6,6 +6,7 @@ from enum import StrEnum
 from extproc.config.limits import Mode
 from extproc.config.privacy import Unreadable
 from extproc.config.secret import Secret
+from extproc.config.service import OnFailure
 
 
 class Phase(StrEnum):
@@ -37,13 +38,6 @@ class Modality(StrEnum):
     AUDIO = "audio"
     VIDEO = "video"
     FILE = "file"
-
-
-class OnFailure(StrEnum):
-    """What a service that does not judge in time means."""
-
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 @dataclass(frozen=True, slots=True)

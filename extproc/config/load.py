@@ -23,7 +23,7 @@ from extproc.config.document_cache import CacheRouteEntry, CacheSection
 from extproc.config.document_callers import AdminSection, IdentityEntry, KeyEntry, OrganisationEntry, TeamEntry
 from extproc.config.document_guardrails import GuardrailEntry, GuardrailsSection
 from extproc.config.document_limits import AccountingSection, BudgetEntry, LimitEntry, LimitsSection, PriceEntry
-from extproc.config.document_privacy import PrivacyPolicyEntry, PrivacySection
+from extproc.config.document_privacy import PrivacyPolicyEntry, PrivacySection, RecogniserEntry
 from extproc.config.document_root import GatewayDocument
 from extproc.config.document_store import StoreSection
 from extproc.config.guardrail_rules import GuardrailsBuilder
@@ -176,6 +176,7 @@ class _Builder:
     def _privacy(self) -> Privacy | None:
         section = self._parts.optional("privacy", PrivacySection)
         self._distinct("privacy.policies", PrivacyPolicyEntry)
+        self._distinct("privacy.recognisers", RecogniserEntry)
         if section is None:
             return None
         keys = self._subjects()[Scope.KEY]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from extproc.config.limits import Mode
+from extproc.config.secret import Secret
+from extproc.config.service import OnFailure
 
 
 class EntityAction(StrEnum):
@@ -58,6 +60,43 @@ class EntityWords:
 
 
 @dataclass(frozen=True, slots=True)
+class PresidioEngine:
+    """Presidio in the worker itself, for texts in `language` (ISO 639-1).
+
+    `model` is a spaCy pipeline, a package's name or an absolute path; without one Presidio has its patterns only.
+    """
+
+    language: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerService:
+    """Has the API of Presidio's analyzer under `url`."""
+
+    url: str
+    language: str
+    credential: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRecogniser:
+    """A model that finds `entities`; what it is less sure of than `least_score` does not count.
+
+    It may take `timeout_ms` for all texts of a request, and is asked about no more than `most_characters` of it.
+    `on_failure` says what becomes of the request otherwise.
+    """
+
+    name: str
+    engine: PresidioEngine | AnalyzerService
+    entities: tuple[str, ...]
+    least_score: float = 0.5
+    timeout_ms: int = 1000
+    most_characters: int = 200_000
+    on_failure: OnFailure = OnFailure.DENY
+
+
+@dataclass(frozen=True, slots=True)
 class PrivacyPolicy:
     """`entities` are all that is detected, each once, with what becomes of it; groups are filled in.
 
@@ -99,3 +138,4 @@ class Privacy:
     words: tuple[EntityWords, ...] = ()
     max_characters: int = 8 << 20
     secret_rules: SecretRules = SecretRules.BUILT_IN
+    recognisers: tuple[EntityRecogniser, ...] = ()

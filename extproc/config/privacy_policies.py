@@ -17,6 +17,7 @@ from extproc.config.entities import ALL, ALL_SECRETS, ENTITIES, SECRETS
 from extproc.config.mistakes import Mistakes
 from extproc.config.named import Named, Served
 from extproc.config.privacy import EntityAction, EntityPattern, EntityWords, Privacy, PrivacyPolicy, PrivacyRule
+from extproc.config.privacy_recognisers import build_recogniser
 from extproc.config.rules import duration
 
 _KEY_BYTES = 32
@@ -29,9 +30,7 @@ class PrivacyBuilder:
 
     def __init__(self, section: PrivacySection, teams: Named, keys: Named, served: Served, mistakes: Mistakes) -> None:
         self._section = section
-        self._own = tuple(
-            dict.fromkeys([*(entry.name for entry in section.patterns), *(entry.name for entry in section.words)])
-        )
+        self._own = tuple(dict.fromkeys(_own_names(section)))
         self._policies = Named("privacy policy", (policy.name for policy in section.policies))
         self._teams = teams
         self._keys = keys
@@ -50,6 +49,10 @@ class PrivacyBuilder:
             words=tuple(self._words(entry, at) for entry, at in _placed(section.words, "words")),
             max_characters=section.max_characters,
             secret_rules=section.secret_rules,
+            recognisers=tuple(
+                build_recogniser(entry, at, secrets, self._mistakes)
+                for entry, at in _placed(section.recognisers, "recognisers")
+            ),
         )
 
     def _pattern(self, entry: PatternEntry, path: str) -> EntityPattern:
@@ -135,6 +138,14 @@ class PrivacyBuilder:
             if region not in SUPPORTED_REGIONS:
                 path = f"privacy.phone_regions[{index}]"
                 self._mistakes.add(path, f"there is no region {region!r}", wrong=region, names=SUPPORTED_REGIONS)
+
+
+def _own_names(section: PrivacySection) -> Iterator[str]:
+    """The entities that are the operator's own."""
+    yield from (pattern.name for pattern in section.patterns)
+    yield from (words.name for words in section.words)
+    for recogniser in section.recognisers:
+        yield from (entity for entity in recogniser.entities if entity not in ENTITIES)
 
 
 def _placed(entries: Sequence[_Entry], name: str) -> Iterator[tuple[_Entry, str]]:

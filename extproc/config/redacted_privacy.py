@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from extproc.config.privacy import EntityPattern, EntityWords, Privacy, PrivacyPolicy, PrivacyRule
+from extproc.config.privacy import (
+    AnalyzerService,
+    EntityPattern,
+    EntityRecogniser,
+    EntityWords,
+    PresidioEngine,
+    Privacy,
+    PrivacyPolicy,
+    PrivacyRule,
+)
+
+_HIDDEN = "***"
 
 
 def privacy_view(privacy: Privacy) -> dict[str, Any]:
@@ -15,6 +26,7 @@ def privacy_view(privacy: Privacy) -> dict[str, Any]:
         "apply": [_rule(rule) for rule in privacy.rules],
         "max_characters": privacy.max_characters,
         "secret_rules": privacy.secret_rules.value,
+        "recognisers": [_recogniser(recogniser) for recogniser in privacy.recognisers],
     }
 
 
@@ -29,6 +41,27 @@ def _pattern(pattern: EntityPattern) -> dict[str, Any]:
 
 def _words(words: EntityWords) -> dict[str, Any]:
     return {"name": words.name, "words": len(words.words), "case_sensitive": words.case_sensitive}
+
+
+def _recogniser(recogniser: EntityRecogniser) -> dict[str, Any]:
+    return {
+        "name": recogniser.name,
+        **_engine(recogniser.engine),
+        "entities": list(recogniser.entities),
+        "least_score": recogniser.least_score,
+        "timeout_ms": recogniser.timeout_ms,
+        "most_characters": recogniser.most_characters,
+        "on_failure": recogniser.on_failure.value,
+    }
+
+
+def _engine(engine: PresidioEngine | AnalyzerService) -> dict[str, Any]:
+    match engine:
+        case PresidioEngine(language, model):
+            return {"presidio": {"language": language, "model": model}}
+        case AnalyzerService(url, language, credential):
+            hidden = None if credential is None else _HIDDEN
+            return {"service": {"url": url, "language": language, "credential": hidden}}
 
 
 def _policy(policy: PrivacyPolicy) -> dict[str, Any]:

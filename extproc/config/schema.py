@@ -9,6 +9,7 @@ from extproc.config.document_cache import EmbedderEntry
 from extproc.config.document_callers import IdentityEntry, KeyEntry
 from extproc.config.document_guardrails import GuardrailEntry, SizeEntry
 from extproc.config.document_limits import BudgetEntry, LimitEntry, WindowEntry
+from extproc.config.document_privacy import RecogniserEntry
 from extproc.config.document_root import GatewayDocument
 from extproc.config.document_store import RedisEntry
 
@@ -29,6 +30,7 @@ _WITH_A_CHOICE: tuple[type[Section], ...] = (
     GuardrailEntry,
     SizeEntry,
     EmbedderEntry,
+    RecogniserEntry,
 )
 
 

@@ -4,7 +4,7 @@ Imported where there are such policies only: the matchers, their patterns and th
 third of a second and 25 MB.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from extproc.config.entities import SECRETS
@@ -35,13 +35,16 @@ class TwoDetectors:
         self._detector = Detector(options, recognisers)
         self._apart: Detector | None = None
 
-    def search(self) -> Find:
-        return self._detector.scan().find
+    def search(self, heard: Sequence[Recogniser] = ()) -> Find:
+        return self._detector.scan(heard).find
 
-    def search_apart(self) -> Find:
+    def search_apart(self, heard: Sequence[Recogniser] = ()) -> Find:
         if self._apart is None:
             self._apart = Detector(self.options, self.recognisers)
-        return self._apart.scan().find
+        return self._apart.scan(heard).find
+
+    def read(self) -> Callable[[str], Iterator[str]]:
+        return self._detector.scan().readings
 
 
 class DetectorStock:

@@ -1,7 +1,7 @@
 """What a privacy policy and guardrails would do to prompts, without a provider: for `extproc dry-run`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from extproc.apischema.endpoints import CHAT
@@ -28,16 +28,26 @@ class Tried:
 
 
 class DryRun:
-    """`policy` None: guardrails only. `guardrails` None: redaction only. Prompts are those of one caller."""
+    """`policy` None: guardrails only. `guardrails` None: redaction only. Prompts are those of one caller.
 
-    def __init__(self, redactor: Redactor | None, policy: PrivacyPolicy | None, guardrails: Guardrails | None) -> None:
+    `closing` ends what recognisers had open.
+    """
+
+    def __init__(
+        self,
+        redactor: Redactor | None,
+        policy: PrivacyPolicy | None,
+        guardrails: Guardrails | None,
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
         self._redactor = redactor
         self._policy = policy
         self._guardrails = guardrails
+        self._closing = closing
         self._caller = Principal(id="dry-run", alias="dry-run")
 
     async def prompt(self, line: str) -> Tried:
-        """A JSON object is a request's body, anything else what a user wrote. Raises InvalidRequest."""
+        """A JSON object is a request's body, anything else what a user wrote. Raises a GatewayError."""
         call = _call(line)
         verdicts = self._guardrails.check_request(read_request(call.fields)) if self._guardrails is not None else None
         refused = verdicts is not None and verdicts.blocking is not None
@@ -49,6 +59,9 @@ class DryRun:
             refused = refused or any(finding.action is Action.BLOCK for finding in found)
         counts = counted(verdicts.all) if verdicts is not None else {}
         return Tried(found, counts, _text(line, body), refused)
+
+    async def close(self) -> None:
+        await self._closing()
 
 
 def _call(line: str) -> Call:

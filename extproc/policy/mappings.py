@@ -46,17 +46,21 @@ class Owner:
 
 
 class Mappings:
-    """Sealed vaults in a cache. `random` gives so many unguessable bytes."""
+    """Sealed vaults in a cache. `random` gives so many unguessable bytes; nothing waits for the cache longer than
+    `seconds`."""
 
-    def __init__(self, cache: Cache, keyring: Keyring, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, cache: Cache, keyring: Keyring, random: Callable[[int], bytes], seconds: float = MOST_SECONDS
+    ) -> None:
         self._cache = cache
         self._keyring = keyring
         self._random = random
+        self._seconds = seconds
 
     async def recall(self, owner: Owner, name: str) -> Vault | None:
         """What was kept under the id of a response or a conversation."""
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 slot = await self._cache.get(self._key(owner, name))
             return None if slot.data is None else open_sealed(slot.data, owner.key, owner.tenant)
         except (TimeoutError, SealError):
@@ -68,7 +72,7 @@ class Mappings:
         if len(sealed) > MOST_BYTES:
             return
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 await asyncio.gather(*(self._put(self._key(owner, name), sealed, seconds) for name in names))
         except TimeoutError:
             return

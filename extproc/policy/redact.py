@@ -6,9 +6,12 @@ all of a tenant's requests, on every replica, and another one for every other te
 
 Searching is done on the event loop where it takes a millisecond, and in a thread where the body is large: both matchers
 let others run meanwhile. What is searched twice (at the seam of two parts) counts twice towards the bound.
+
+Where a policy has recognisers, the texts are gathered first, the recognisers are asked about all of them together, and
+then the search takes what they said for what they find. Other policies have one search and wait for nobody.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -19,6 +22,7 @@ from extproc.config.privacy import Privacy, PrivacyPolicy, Unreadable
 from extproc.errors import ContentFiltered, InvalidRequest, RequestTooLarge
 from extproc.policy.principal import Principal
 from extproc.privacy.apply import Action, Find, Finding, Policy
+from extproc.privacy.detect.recogniser import Recogniser
 from extproc.privacy.detect.span import Span
 from extproc.privacy.keyed import keyed
 from extproc.privacy.restore import Tokens
@@ -28,22 +32,30 @@ from extproc.privacy.walk import RedactedBody, redact_body
 from extproc.translator.base import Call
 from extproc.wire.json_object import parse_object
 
-if TYPE_CHECKING:  # for those who keep mappings only
+if TYPE_CHECKING:  # for those who keep mappings, or have recognisers, only
     from extproc.policy.mappings import Mappings, Turn
+    from extproc.policy.recognise import Recognisers
 
 LARGE = 256 << 10
 """Bodies of more bytes are searched in a thread."""
 
 _SPACE = b" \t\r\n\xef\xbb\xbf"  # and a byte order mark
+_NO_ACTIONS = Policy(default=Action.OBSERVE)
+_NO_KEY = bytes(16)
 _T = TypeVar("_T")
 
 
 class Detectors(Protocol):
-    """A policy's detector, for the event loop and for the one thread beside it. Each call begins a request's search."""
+    """A policy's detector, for the event loop and for the one thread beside it. Each call begins a request's search.
 
-    def search(self) -> Find: ...
+    `heard` are recognisers of that request; `read` is what they will be asked about, for any thread.
+    """
 
-    def search_apart(self) -> Find: ...
+    def search(self, heard: Sequence[Recogniser] = ()) -> Find: ...
+
+    def search_apart(self, heard: Sequence[Recogniser] = ()) -> Find: ...
+
+    def read(self) -> Callable[[str], Iterator[str]]: ...
 
 
 class Offload(Protocol):
@@ -88,7 +100,8 @@ class Redaction:
 
 
 class Redactor:
-    """The policies of one document. `detectors` are by policy; without `mappings` each lives for its exchange."""
+    """The policies of one document. `detectors` are by policy, as are `recognisers`, where a policy has some; without
+    `mappings` each lives for its exchange."""
 
     def __init__(
         self,
@@ -97,6 +110,7 @@ class Redactor:
         surrogates: Surrogates,
         offload: Offload,
         mappings: "Mappings | None" = None,
+        recognisers: "Mapping[str, Recognisers] | None" = None,
     ) -> None:
         self._privacy = privacy
         self._policies = {policy.name: policy for policy in privacy.policies}
@@ -105,6 +119,7 @@ class Redactor:
         self._offload = offload
         self._surrogates = surrogates
         self._mappings = mappings
+        self._recognisers = recognisers or {}
 
     def policy(self, caller: Principal, model: str, name: str) -> PrivacyPolicy | None:
         """The policy for a caller and a model: `model` is the operator's name of it, `name` the caller's."""
@@ -115,8 +130,8 @@ class Redactor:
     async def redact(self, policy: PrivacyPolicy, call: Call, caller: Principal) -> Redaction:
         """The call without what the policy says.
 
-        Raises ContentFiltered for a body that cannot be read, RequestTooLarge for more text than is searched; in
-        shadow mode nothing.
+        Raises ContentFiltered for a body that cannot be read, RequestTooLarge for more text than is searched,
+        RecogniserUnavailable for one that had to be asked; in shadow mode nothing.
         """
         if not is_readable(call):
             if policy.mode is Mode.ENFORCE and policy.unreadable is Unreadable.REFUSE:
@@ -155,9 +170,30 @@ class Redactor:
 
     async def _redacted(self, policy: PrivacyPolicy, body: bytes, vault: Vault) -> RedactedBody:
         actions, detectors = self._actions[policy.name], self._detectors[policy.name]
+        recognisers = self._recognisers.get(policy.name)
+        heard = () if recognisers is None else (await self._heard(recognisers, policy, body),)
         if len(body) <= LARGE:
-            return redact_body(body, self._bounded(detectors.search()), actions, vault)
-        return await self._offload(lambda: redact_body(body, self._bounded(detectors.search_apart()), actions, vault))
+            return redact_body(body, self._bounded(detectors.search(heard)), actions, vault)
+        return await self._offload(
+            lambda: redact_body(body, self._bounded(detectors.search_apart(heard)), actions, vault)
+        )
+
+    async def _heard(self, recognisers: "Recognisers", policy: PrivacyPolicy, body: bytes) -> Recogniser:
+        """What recognisers say of all that will be searched."""
+        read = self._detectors[policy.name].read()
+        texts = self._read(body, read) if len(body) <= LARGE else await self._offload(lambda: self._read(body, read))
+        return await recognisers.about(texts, policy.mode)
+
+    def _read(self, body: bytes, read: Callable[[str], Iterator[str]]) -> list[str]:
+        """The texts of a body, by a search that finds nothing: what is searched does not depend on what is found."""
+        texts: dict[str, None] = {}
+
+        def find(text: str) -> Sequence[Span]:
+            texts.update(dict.fromkeys(read(text)))
+            return ()
+
+        redact_body(body, self._bounded(find), _NO_ACTIONS, Vault(_NO_KEY))
+        return list(texts)
 
     def _bounded(self, find: Find) -> Find:
         """Finds until so much was searched as a request may have; then raises RequestTooLarge."""

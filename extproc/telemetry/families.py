@@ -152,6 +152,9 @@ class Families:
             "llm_gateway_guardrail_verdicts_total", "Findings of guardrails.", ("rule", "action", "mode", "phase")
         )
         self.restored = self._counter("llm_gateway_restored_total", "Placeholders in answers.", ("outcome",))
+        self.recogniser_failures = self._counter(
+            "llm_gateway_recogniser_failures_total", "Requests that a recogniser said nothing of.", ("recogniser",)
+        )
 
     def _describe_cache(self) -> None:
         self.cache_lookups = self._counter(

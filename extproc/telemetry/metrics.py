@@ -196,6 +196,11 @@ class Metrics:
         """One of the cache's own events: a kept answer, an entry that does not open, …"""
         self._families.cache_events.labels(event).inc()
 
+    @_as_far_as_can_be
+    def recogniser_failed(self, recogniser: str) -> None:
+        """A recogniser of the section `privacy` did not say in time what is in a request."""
+        self._families.recogniser_failures.labels(_printable(recogniser)).inc()
+
     def config_loaded(self, now: float) -> None:
         """A configuration document came into force at `now`, Unix time in seconds."""
         self._families.config_ok.set(1)

@@ -22,6 +22,7 @@ ENVIRON = dict.fromkeys(
     ("OPENAI_API_KEY", "REDIS_PASSWORD", "NOTEBOOK_KEY", "ADMIN_TOKEN", "WEBHOOK_SECRET"), "0123456789abcdef"
 )
 ENVIRON |= dict.fromkeys(("PRIVACY_KEY", "CACHE_KEY"), "5f" * 32)
+PRIVACY = {"key": {"env": "KEY"}, "policies": [{"name": "a", "entities": {"all": "mask"}}]}
 
 
 def test_the_example_is_right() -> None:
@@ -57,6 +58,9 @@ def test_the_example_fits_the_schema() -> None:
         {"guardrails": {"rules": [{"name": "a", "secrets": {}, "tools": []}]}},
         {"guardrails": {"rules": [{"name": "a", "size": {}}]}},
         {"privacy": {"policies": []}},
+        {"privacy": {**PRIVACY, "recognisers": [{"name": "a", "entities": ["PERSON"]}]}},
+        {"privacy": {**PRIVACY, "recognisers": [{"name": "a", "entities": [], "presidio": {}}]}},
+        {"privacy": {**PRIVACY, "recognisers": [{"name": "a", "entities": ["A"], "service": {}}]}},
         {"cache": {"key": {"env": "KEY"}, "routes": []}},
         {"cache": {"key": {"env": "KEY"}, "routes": [{"name": "a", "temperature": 2.5}]}},
         {"cache": {"routes": [{"name": "a"}]}},

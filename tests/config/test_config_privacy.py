@@ -11,10 +11,13 @@ from extproc.config.entities import ENTITIES, SECRETS
 from extproc.config.limits import Mode
 from extproc.config.mistakes import ConfigErrors
 from extproc.config.privacy import (
+    AnalyzerService,
     Encoding,
     EntityAction,
     EntityPattern,
+    EntityRecogniser,
     EntityWords,
+    PresidioEngine,
     Privacy,
     PrivacyPolicy,
     PrivacyRule,
@@ -22,11 +25,15 @@ from extproc.config.privacy import (
     Unreadable,
 )
 from extproc.config.redacted import redacted_view
+from extproc.config.secret import Secret
+from extproc.config.service import OnFailure
 from extproc.privacy import apply
 from extproc.privacy.detect import detector, entity
 
 KEY = "5f" * 32
 SMALL = "policies: [{name: a, entities: {EMAIL_ADDRESS: replace}}]"
+
+RECOGNISER = "recognisers: [{name: a, presidio: {}, entities: [PERSON]}]\n"
 
 
 def privacy(fields: str, key: str = KEY) -> Privacy:
@@ -92,6 +99,46 @@ def test_a_mapping_may_be_kept() -> None:
     made = privacy("policies: [{name: a, entities: {all: replace}, keep_mapping: 24h}]")
     assert made.policies[0].keep_seconds == 86_400
     assert privacy(SMALL).policies[0].keep_seconds == 0
+
+
+def test_recognisers() -> None:
+    made = privacy(
+        """\
+recognisers:
+  - name: names
+    service: {url: "http://presidio:3000", credential: {value: sk-analyzer}}
+    entities: [PERSON, EMAIL_ADDRESS]
+  - name: local
+    presidio: {language: de, model: de_core_news_sm}
+    entities: [LOCATION]
+    least_score: 0.85
+    timeout_ms: 200
+    most_characters: 4096
+    on_failure: allow
+policies:
+  - {name: a, entities: {all: mask, PERSON: replace}, allow: {PERSON: [Merlin]}}
+  - {name: b, entities: {LOCATION: observe}}
+"""
+    )
+    assert made.recognisers == (
+        EntityRecogniser(
+            "names", AnalyzerService("http://presidio:3000", "en", Secret("sk-analyzer")), ("PERSON", "EMAIL_ADDRESS")
+        ),
+        EntityRecogniser(
+            "local", PresidioEngine("de", "de_core_news_sm"), ("LOCATION",), 0.85, 200, 4096, OnFailure.ALLOW
+        ),
+    )
+    of_a, of_b = (dict(policy.entities) for policy in made.policies)
+    assert set(of_a) == {*ENTITIES, "PERSON", "LOCATION"}
+    assert (of_a["PERSON"], of_a["LOCATION"]) == (EntityAction.REPLACE, EntityAction.MASK)
+    assert of_b == {"LOCATION": EntityAction.OBSERVE}
+
+
+def test_what_a_recogniser_is_unless_told() -> None:
+    made = privacy(f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, entities: [PERSON]}}]")
+    assert made.recognisers == (
+        EntityRecogniser("a", PresidioEngine("en", None), ("PERSON",), 0.5, 1000, 200_000, OnFailure.DENY),
+    )
 
 
 def test_the_more_special_name_counts() -> None:
@@ -188,6 +235,51 @@ MISTAKES = {
         KEY,
         "privacy.phone_regions[0]: there is no region 'UK'",
     ),
+    "an entity that no recogniser finds": (
+        f"{RECOGNISER}policies: [{{name: a, entities: {{PERSONS: mask}}}}]",
+        KEY,
+        "privacy.policies[0].entities.PERSONS: there is no entity 'PERSONS' (did you mean 'PERSON'?)",
+    ),
+    "an entity of a recogniser that is a group": (
+        f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, entities: [PERSON, SECRET]}}]",
+        KEY,
+        "privacy.recognisers[0].entities[1]: is the name of a group",
+    ),
+    "an entity of a recogniser that is there twice": (
+        f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, entities: [PERSON, PERSON]}}]",
+        KEY,
+        "privacy.recognisers[0].entities[1]: is given twice",
+    ),
+    "two recognisers of one name": (
+        f"{SMALL}\nrecognisers:\n" + "  - {name: a, presidio: {}, entities: [PERSON]}\n" * 2,
+        KEY,
+        "privacy.recognisers[1].name: is the name of privacy.recognisers[0] already",
+    ),
+    "a recogniser that is two": (
+        f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, service: {{url: 'http://a'}}, entities: [PERSON]}}]",
+        KEY,
+        "privacy.recognisers[0]: must have exactly one of presidio, service",
+    ),
+    "a recogniser without a URL": (
+        f"{SMALL}\nrecognisers: [{{name: a, service: {{url: 'http://me:pass@a'}}, entities: [PERSON]}}]",
+        KEY,
+        "privacy.recognisers[0].service.url: must be a URL with http or https, without user and password",
+    ),
+    "a recogniser that takes too long": (
+        f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, entities: [PERSON], timeout_ms: 2001}}]",
+        KEY,
+        "privacy.recognisers[0].timeout_ms: must be a number of milliseconds from 10 to 2000",
+    ),
+    "a recogniser's field that there is not": (
+        f"{SMALL}\nrecognisers: [{{name: a, presidio: {{}}, entities: [PERSON], least_scor: 1}}]",
+        KEY,
+        "privacy.recognisers[0].least_scor: there is no such field (did you mean 'least_score'?)",
+    ),
+    "a recogniser's credential that there is not": (
+        f"{SMALL}\nrecognisers: [{{name: a, service: {{url: 'http://a', credential: {{env: NONE}}}}, entities: [A]}}]",
+        KEY,
+        "privacy.recognisers[0].service.credential.env: the environment variable NONE is not set",
+    ),
     "an unknown field": (f"{SMALL}\npolicy: []", KEY, "privacy.policy: there is no such field"),
 }
 
@@ -206,6 +298,9 @@ def test_the_view_shows_no_key_and_no_value() -> None:
         "  words: [{name: PROJECT, words: [Heron, Bluebird]}]\n"
         "  policies: [{name: a, entities: {PROJECT: mask}, allow: {EMAIL_ADDRESS: [ann@example.com]}}]\n"
         "  apply: [{policy: a, keys: [dev]}]\n"
+        "  recognisers:\n"
+        "    - {name: n, service: {url: 'http://p:3000', credential: {value: sk-analyzer}}, entities: [PERSON]}\n"
+        "    - {name: m, presidio: {model: en_core_web_sm}, entities: [LOCATION], on_failure: allow}\n"
     )
     gateway = loaded(text, {"KEY": KEY})
     view: dict[str, Any] = redacted_view(gateway)["privacy"]
@@ -223,8 +318,25 @@ def test_the_view_shows_no_key_and_no_value() -> None:
         }
     ]
     assert view["apply"] == [{"policy": "a", "teams": [], "keys": ["dev"], "models": ["*"]}]
+    common = {"least_score": 0.5, "timeout_ms": 1000, "most_characters": 200_000}
+    assert view["recognisers"] == [
+        {
+            "name": "n",
+            "service": {"url": "http://p:3000", "language": "en", "credential": "***"},
+            "entities": ["PERSON"],
+            **common,
+            "on_failure": "deny",
+        },
+        {
+            "name": "m",
+            "presidio": {"language": "en", "model": "en_core_web_sm"},
+            "entities": ["LOCATION"],
+            **common,
+            "on_failure": "allow",
+        },
+    ]
     shown = repr(view) + repr(gateway)
-    assert not [hidden for hidden in ("Heron", "ann@", KEY, "\\x5f", "_____") if hidden in shown]
+    assert not [hidden for hidden in ("Heron", "ann@", KEY, "sk-analyzer", "\\x5f", "_____") if hidden in shown]
 
 
 def test_the_names_are_those_of_the_detectors() -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,58 +14,29 @@ from openai import APIError, BadRequestError, OpenAI
 from extproc.simulator.settings import Settings
 from tests.integration.documents import document, key, keys
 from tests.integration.gateway import Gateway, free_port, running_gateway, wait_until
+from tests.integration.services import Handler, Service
 
 WORD, SECRET = "Bluebird", "AKIA" + "QX5ZKVXWNCU7MR2D"
 MODELS = ["gpt-4o-mini", "claude-sonnet-4-5"]
 
 
-class Judges:
-    """A moderation service and a webhook; both know what they were asked. Texts with `bad` are refused."""
+class Judges(Service):
+    """A moderation service and a webhook. Texts with `bad` are refused."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.asked: list[dict[str, Any]] = []
-        self._loop = asyncio.new_event_loop()
-
-    @contextmanager
-    def serving(self) -> Iterator["Judges"]:
-        started = threading.Event()
-        thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(started),), daemon=True)
-        thread.start()
-        assert started.wait(10)
-        try:
-            yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._stop.set)
-            thread.join(10)
-
-    async def _run(self, started: threading.Event) -> None:
-        self._stop = asyncio.Event()
-        app = web.Application()
-        app.add_routes([web.post("/v1/moderations", self._moderate), web.post("/hook", self._hook)])
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        started.set()
-        await self._stop.wait()
-        await runner.cleanup()
+    def handlers(self) -> dict[str, Handler]:
+        return {"/v1/moderations": self._moderate, "/hook": self._hook}
 
     async def _moderate(self, request: web.Request) -> web.Response:
-        asked = await self._note(request)
+        asked = await self.note(request)
         results = [{"flagged": "bad" in text, "categories": {"violence": "bad" in text}} for text in asked["input"]]
         return web.json_response({"results": results})
 
     async def _hook(self, request: web.Request) -> web.Response:
-        asked = await self._note(request)
+        asked = await self.note(request)
         if any("slow" in text for text in asked["texts"]):
             await asyncio.sleep(5)
         refused = any("bad" in text for text in asked["texts"])
         return web.json_response({"verdict": "block" if refused else "allow"})
-
-    async def _note(self, request: web.Request) -> dict[str, Any]:
-        asked: dict[str, Any] = await request.json()
-        self.asked.append(asked)
-        return asked
 
 
 def guardrails(port: int, away: int) -> dict[str, Any]:
@@ -109,8 +78,9 @@ ALIASES = ("before", "after", "words", "trial", "redact", "judged", "away", "all
 
 @pytest.fixture(scope="module")
 def judges() -> Iterator[Judges]:
-    with Judges().serving() as serving:
-        yield serving
+    judges = Judges()
+    with judges.serving():
+        yield judges
 
 
 @pytest.fixture(scope="module")
@@ -282,9 +252,10 @@ def test_a_service_refuses_while_the_provider_answers(gateway: Gateway, how: Any
 
 def test_services_see_no_more_than_the_provider(gateway: Gateway, judges: Judges) -> None:
     assert "ann@corp.example.org" in ask(gateway, "judged", "Write to ann@corp.example.org")
-    assert len(judges.asked) == 2
-    assert "ann@corp.example.org" not in json.dumps(judges.asked)
-    (hook,) = [asked for asked in judges.asked if "phase" in asked]
+    ours = [asked for asked in judges.asked if "Write to" in json.dumps(asked)]  # others may still come in
+    assert len(ours) == 2
+    assert "ann@corp.example.org" not in json.dumps(ours)
+    (hook,) = [asked for asked in ours if "phase" in asked]
     assert hook["metadata"] == {"model": "gpt-4o-mini", "key": "judged", "team": ""}
 
 

@@ -1,17 +1,20 @@
 """Privacy policies through the real Envoy, with the official SDKs: what providers get, and what callers get back."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from aiohttp import web
 from anthropic import Anthropic
 from openai import BadRequestError, OpenAI
 
 from extproc.simulator.settings import Settings
 from tests.integration.documents import backend, document, key, keys
 from tests.integration.gateway import Gateway, running_gateway, wait_until
+from tests.integration.services import Handler, Service
 
 EMAIL, CARD, PHONE = "ann.lee@corp.example.org", "4111 1111 1111 1111", "+44 20 7946 0958"
 PROJECT = 'Heron "B"'  # its quotes must be escaped in the arguments of tools
@@ -39,10 +42,12 @@ PRIVACY = {
         },
         {"name": "trial", "entities": {"all": "replace", "SECRET": "block"}, "mode": "shadow"},
         {"name": "one-way", "entities": {"EMAIL_ADDRESS": "replace"}, "restore": False, "unreadable": "allow"},
+        {"name": "keeping", "entities": {"EMAIL_ADDRESS": "replace"}, "keep_mapping": "1h"},
     ],
     "apply": [
         {"policy": "trial", "keys": ["trying"]},
         {"policy": "one-way", "keys": ["batch"]},
+        {"policy": "keeping", "models": ["remembering"]},
         {"policy": "strict", "teams": ["legal"]},
     ],
 }
@@ -57,8 +62,49 @@ MODELS = ["gpt-4o-mini", "claude-sonnet-4-5"]
 TOOL_SCHEMA = {"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}
 
 
+class Remembering(Service):
+    """A provider of OpenAI's Responses API that keeps conversations, and says all that it was told in one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, str] = {}
+
+    def handlers(self) -> dict[str, Handler]:
+        return {"/v1/responses": self._respond}
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        asked = await self.note(request)
+        before = self._told.get(asked.get("previous_response_id") or asked.get("conversation"), "")
+        text, name = f"{before}{asked['input']};", f"resp_{len(self._told)}"
+        self._told[name] = self._told[asked.get("conversation", name)] = text
+        if not asked.get("stream"):
+            return web.json_response(_response(name, text))
+        delta = {"type": "response.output_text.delta", "item_id": "msg", "output_index": 0, "content_index": 0}
+        events = [
+            {"type": "response.created", "response": _response(name, None)},
+            *({**delta, "delta": text[at : at + 5]} for at in range(0, len(text), 5)),
+            {"type": "response.completed", "response": _response(name, text)},
+        ]
+        lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events]
+        return web.Response(text="".join(lines), content_type="text/event-stream")
+
+
+def _response(name: str, text: str | None) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    message = {"type": "message", "id": "msg", "role": "assistant", "status": "completed", "content": content}
+    state = {"status": "in_progress", "output": []} if text is None else {"status": "completed", "output": [message]}
+    return {"id": name, "object": "response", "created_at": 1, "model": "remembering", **state}
+
+
 @pytest.fixture(scope="module")
-def running() -> Iterator[Gateway]:
+def remembering() -> Iterator[Remembering]:
+    provider = Remembering()
+    with provider.serving():
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def running(remembering: Remembering) -> Iterator[Gateway]:
     simulators = {
         "openai": Settings(formats=("openai",), log_size=100),
         "anthropic": Settings(formats=("anthropic",), log_size=100),
@@ -69,7 +115,9 @@ def running() -> Iterator[Gateway]:
     made = document(keys=KEYS, privacy=PRIVACY)
     made["backends"].append(backend("chat-only", "openai", provider="vllm"))
     made["models"].append({"name": "local", "targets": [{"backend": "chat-only", "model": "gpt-4o-mini"}]})
-    with running_gateway(made, simulators) as gateway:
+    made["backends"].append(backend("remembering", "openai"))
+    made["models"].append({"name": "remembering", "targets": ["remembering"]})
+    with running_gateway(made, simulators, ports={"remembering": remembering.port}) as gateway:
         yield gateway
 
 
@@ -339,6 +387,53 @@ def test_a_large_prompt_does_not_hold_others_up(gateway: Gateway, openai: OpenAI
     text = f"{'lorem ipsum dolor sit amet ' * 40_000}{EMAIL}"
     openai.chat.completions.create(model="gpt-4o-mini", messages=messages(text))
     assert_nothing_left(gateway)
+
+
+# -- conversations that the provider keeps ----------------------------------------------------------------------------
+
+
+class Conversation:
+    """Turns with the provider that remembers, by one caller."""
+
+    def __init__(self, gateway: Gateway, secret: str = "sk-lawyer") -> None:
+        self._sdk = OpenAI(base_url=gateway.base_url, api_key=secret, max_retries=0)
+
+    def turn(self, text: str, **more: Any) -> tuple[str, str]:
+        """The response's id, and what the caller gets."""
+        answer = self._sdk.responses.create(model="remembering", input=text, **more)
+        return answer.id, answer.output_text
+
+    def streamed(self, text: str, **more: Any) -> str:
+        events = list(self._sdk.responses.create(model="remembering", input=text, stream=True, **more))
+        pieces = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        (completed,) = [event for event in events if event.type == "response.completed"]
+        assert completed.response.output_text == pieces
+        return pieces
+
+
+@pytest.mark.parametrize("field", ["previous_response_id", "conversation"])
+def test_values_of_earlier_turns_come_back(gateway: Gateway, remembering: Remembering, field: str) -> None:
+    talk, known = Conversation(gateway), {"conversation": "conv_1"} if field == "conversation" else {}
+    first, said = talk.turn(f"I am {EMAIL}", **known)
+    assert said == f"I am {EMAIL};"
+    named: dict[str, Any] = known or {"previous_response_id": first}
+    second, said = talk.turn("and bob@corp.example.org", **named)
+    assert said == f"I am {EMAIL};and bob@corp.example.org;"
+    named = known or {"previous_response_id": second}
+    assert talk.streamed("Who?", **named) == f"I am {EMAIL};and bob@corp.example.org;Who?;"
+    assert "corp.example.org" not in json.dumps(remembering.asked)
+
+
+def test_after_a_stream_they_come_back_as_well(gateway: Gateway) -> None:
+    talk = Conversation(gateway)
+    talk.streamed(EMAIL, conversation="conv_2")
+    assert talk.turn("Who?", conversation="conv_2")[1] == f"{EMAIL};Who?;"
+
+
+def test_another_tenant_gets_placeholders(gateway: Gateway) -> None:
+    first, _ = Conversation(gateway).turn(EMAIL)
+    _, said = Conversation(gateway, "sk-free").turn("Who?", previous_response_id=first)
+    assert re.fullmatch(r"EMAILADDRESS[0-9a-f]{10};Who\?;", said)
 
 
 # -- what is told of it -----------------------------------------------------------------------------------------------

@@ -2,28 +2,31 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
+from extproc.app import Keepings
 from extproc.cache.base import Slot
 from extproc.cache.key import Key, Keyring
 from extproc.cache.memory import MemoryCache
-from extproc.config.model import Gateway
+from extproc.config.model import Gateway, RedisOptions
 from extproc.config.privacy import Privacy, PrivacyPolicy
 from extproc.exchange.actions import Upstream
 from extproc.exchange.events import RequestBody, ResponseBody
 from extproc.pipeline.processor import Exchange
 from extproc.pipeline.screening import Screens
-from extproc.policy.mappings import Mappings
+from extproc.policy.mappings import Mappings, Owner
 from extproc.policy.redact import Redactor
 from extproc.privacy.surrogate import Surrogates
+from extproc.privacy.vault import Vault
 from tests.pipeline.conftest import GATEWAY, FakeClock, Records, key
 from tests.pipeline.test_privacy import Detectors, answered, headers, offload, policy, privacy
 from tests.privacy.redaction_fakes import ANN
+from tests.store.servers import Server, data_server
 
 Begin = Callable[..., Exchange]
 BOB = "bob@example.org"
@@ -32,11 +35,13 @@ OTHERS = replace(GATEWAY, keys=(*GATEWAY.keys, key("lab", "sk-lab", team="lab"))
 
 
 class Talk:
-    """Turns through the gateway with one store. `said` is what the provider was sent last, `values` what came back."""
+    """Turns through the gateway with one store: a cache, or mappings in one."""
 
-    def __init__(self, begin: Begin, cache: Any, section: Privacy) -> None:
+    def __init__(self, begin: Begin, store: Any, section: Privacy) -> None:
         nonces = count(1)
-        mappings = Mappings(cache, Keyring(b"m" * 32), lambda size: next(nonces).to_bytes(size))
+        mappings = store
+        if not isinstance(store, Mappings):
+            mappings = Mappings(store, Keyring(b"m" * 32), lambda size: next(nonces).to_bytes(size))
         found = {one.name: Detectors() for one in section.policies}
         self._begin = begin
         self._gateway: Gateway = replace(OTHERS, privacy=section)
@@ -179,6 +184,82 @@ async def test_without_a_store_it_is_as_ever(begin: Begin, records: Records, slo
     assert bob_and_ann == f"{BOB} {ann}"
     assert records[-1].redactions is not None
     assert (records[-1].redactions.restored, records[-1].redactions.unknown) == (1, 1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = data_server(tmp_path_factory.mktemp("mappings"))
+    yield server
+    server.kill()
+
+
+PATIENT_SECONDS = 5.0
+"""How long an operation may take where that is not what is tested: machines that run tests are slow."""
+
+
+class Worker:
+    """One of several on a Redis: its own connections, and none of the others' memory."""
+
+    def __init__(self, server: Server) -> None:
+        section = privacy(KEEPING)
+        redis = RedisOptions(nodes=(server.address,), prefix="gw", timeout_ms=5000)
+        self.failures = 0
+        self.keepings = Keepings(self._failed, PATIENT_SECONDS)
+        self.mappings = self.keepings.mappings(replace(GATEWAY, store=redis, privacy=section), section)
+
+    def _failed(self) -> None:
+        self.failures += 1
+
+    async def recalled(self, owner: Owner, name: str) -> dict[str, str] | None:
+        assert self.mappings is not None
+        vault = await self.mappings.recall(owner, name)
+        return None if vault is None else dict(vault.values)
+
+
+@pytest.fixture
+async def workers(server: Server) -> AsyncIterator[tuple[Worker, Worker]]:
+    both = Worker(server), Worker(server)
+    yield both
+    for worker in both:
+        await worker.keepings.close()
+
+
+async def test_workers_share_mappings_on_redis(workers: tuple[Worker, Worker], server: Server) -> None:
+    here, there = workers
+    acme, other = Owner("org:acme", b"a" * 32), Owner("org:other", b"a" * 32)
+    vault = Vault(acme.key)
+    token = vault.placeholder(ANN, "EMAIL_ADDRESS")
+    assert here.mappings is not None
+    await here.mappings.keep(acme, ["resp_1", "conv_1"], vault, 60)
+    assert await there.recalled(acme, "resp_1") == await there.recalled(acme, "conv_1") == {token: ANN}
+    assert await there.recalled(other, "resp_1") is await there.recalled(acme, "resp_2") is None
+    assert (here.failures, there.failures) == (0, 0)
+    with server.client() as client:
+        names = client.keys("*")
+        kept = b"".join([*names, *(client.dump(name) for name in names)])
+        entries = [name for name in names if 0 < client.pttl(name) <= 60_000]
+    assert len(entries) >= 2
+    assert all(name.startswith(b"gw:mappings") for name in names)
+    assert not [shown for shown in (ANN, token, "resp_1", "conv_1", "acme") if shown.encode() in kept]
+
+
+async def test_a_turn_on_one_worker_goes_on_on_another(begin: Begin, workers: tuple[Worker, Worker]) -> None:
+    section = privacy(KEEPING)
+    here, there = (Talk(begin, one.mappings, section) for one in workers)
+    ann = await placeholder(here)
+    assert await here.turn(ANN, "{}", "resp_1") == ANN
+    assert await there.turn("Whom?", ann, "resp_2", previous_response_id="resp_1") == ANN
+
+
+async def test_a_redis_that_is_away_leaves_placeholders(begin: Begin) -> None:
+    keepings = Keepings(lambda: None)
+    away = RedisOptions(nodes=(("127.0.0.1", 1),), prefix="gw", timeout_ms=50)
+    mappings = keepings.mappings(replace(GATEWAY, store=away), privacy(KEEPING))
+    talk = Talk(begin, mappings, privacy(KEEPING))
+    ann = await placeholder(talk)
+    assert await talk.turn(ANN, f"{{}} {ann}", "resp_1") == f"{ANN} {ANN}"
+    assert await talk.turn("Whom?", ann, "resp_2", previous_response_id="resp_1") == ann
+    await keepings.close()
 
 
 @pytest.mark.parametrize("named", [None, 7, {"id": 7}, {}, "", "x" * 300, ["resp_1"]])

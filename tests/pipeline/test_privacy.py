@@ -7,9 +7,18 @@ from typing import TypeVar
 
 import pytest
 
+from extproc.app import pace
 from extproc.config.limits import Mode
 from extproc.config.model import Gateway, UsageExtraction
-from extproc.config.privacy import EntityAction, Privacy, PrivacyPolicy, PrivacyRule, Unreadable
+from extproc.config.privacy import (
+    AnalyzerService,
+    EntityAction,
+    EntityRecogniser,
+    Privacy,
+    PrivacyPolicy,
+    PrivacyRule,
+    Unreadable,
+)
 from extproc.errors import ContentFiltered, InternalError, RequestTooLarge
 from extproc.exchange.actions import Upstream
 from extproc.exchange.events import Attempt, RequestBody, RequestHeaders, ResponseBody, ResponseHeaders
@@ -33,11 +42,11 @@ class Detectors:
     def __init__(self) -> None:
         self.searches: list[str] = []
 
-    def search(self) -> Find:
+    def search(self, heard: object = ()) -> Find:
         self.searches.append("on the loop")
         return find
 
-    def search_apart(self) -> Find:
+    def search_apart(self, heard: object = ()) -> Find:
         self.searches.append("apart")
         return find
 
@@ -127,6 +136,14 @@ async def test_output_is_counted_as_the_provider_made_it(begin: Begin, records: 
     usage = records[0].usage
     assert usage is not None
     assert usage.output_tokens == 2
+
+
+@pytest.mark.parametrize(("timeouts", "patience"), [((), 4.0), ((200,), 3.8), ((200, 1500), 2.5)])
+def test_who_waits_for_recognisers_waits_less_for_others(timeouts: tuple[int, ...], patience: float) -> None:
+    service = AnalyzerService("http://names", "en")
+    recognisers = tuple(EntityRecogniser("n", service, ("PERSON",), timeout_ms=each) for each in timeouts)
+    assert pace(replace(privacy(), recognisers=recognisers)).patience == patience
+    assert pace(None).patience == 4.0
 
 
 async def test_every_attempt_sends_the_redacted_call(begin: Begin) -> None:

@@ -1,15 +1,17 @@
 """Redacting a request: everywhere somebody's words may be, nowhere else, and byte for byte where nothing is found."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.errors import InvalidRequest
-from extproc.privacy.apply import Action, Finding, Policy
+from extproc.privacy.apply import Action, Find, Finding, Policy
+from extproc.privacy.detect.span import Span
 from extproc.privacy.restore import Tokens
 from extproc.privacy.restore_json import restore_document
 from extproc.privacy.walk import redact_body
@@ -257,6 +259,29 @@ def test_whatever_is_redacted_is_restored(document: dict[str, Any], pretty: bool
     one = vault()
     sent = redact_body(body, find, Policy(), one).body
     assert json.loads(restore_document(sent, Tokens(one))) == json.loads(body)
+
+
+def searched(body: bytes, find: Find) -> list[str]:
+    """The texts that are searched, in order."""
+    texts: list[str] = []
+
+    def listening(text: str) -> Sequence[Span]:
+        texts.append(text)
+        return find(text)
+
+    redact_body(body, listening, Policy(), vault())
+    return texts
+
+
+NAMES = st.sampled_from(["messages", "input", "content", "type", "thinking", "signature", "text"])
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(NAMES, JSON))
+def test_what_is_searched_does_not_depend_on_what_is_found(document: dict[str, Any]) -> None:
+    parts = [{"type": "text", "text": f"to {ANN}"}, {"type": "thinking", "thinking": ANN, "signature": "s"}] * 2
+    body = json.dumps({"messages": [{"content": parts}], "more": document}).encode()
+    assert searched(body, find) == searched(body, lambda text: ())
 
 
 def test_a_large_prompt_is_redacted_in_linear_time_and_memory() -> None:

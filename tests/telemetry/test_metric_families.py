@@ -32,6 +32,7 @@ CONTRACT = {
     "llm_gateway_redactions_total": ("counter", {"entity", "action", "mode", "policy", "team"}),
     "llm_gateway_guardrail_verdicts_total": ("counter", {"rule", "action", "mode", "phase"}),
     "llm_gateway_restored_total": ("counter", {"outcome"}),
+    "llm_gateway_recogniser_failures_total": ("counter", {"recogniser"}),
     "llm_gateway_cache_lookups_total": ("counter", {"model", "outcome"}),
     "llm_gateway_cache_events_total": ("counter", {"event"}),
     "llm_gateway_open_exchanges": ("gauge", set()),
@@ -59,6 +60,7 @@ def test_the_metrics_are_these_and_have_these_labels(a_record):
     metrics.decided_without_store("deny")
     metrics.cache_lookup("gpt-4o", "hit")
     metrics.cache_event("kept")
+    metrics.recogniser_failed("names")
 
     assert families_of(generate_latest(registry).decode()) == CONTRACT
 
@@ -101,6 +103,7 @@ def test_the_error_types_are_these():
         "provider_error",
         "rate_limit_error",
         "rate_limit_exceeded",
+        "recogniser_unavailable",
         "request_too_large",
         "store_unavailable",
         "stream_error",

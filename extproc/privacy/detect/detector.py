@@ -60,20 +60,31 @@ class Detector:
         if options.decode_urls:
             self._runs.append(PercentRuns())
 
-    def scan(self) -> "Scan":
-        """For one request, with all its texts."""
-        return Scan(self)
+    def scan(self, heard: Sequence[Recogniser] = ()) -> "Scan":
+        """For one request, with all its texts; `heard` are recognisers of that request."""
+        return Scan(self, heard)
+
+    def readings(self, text: str, allowance: Allowance) -> Iterator[str]:
+        """The texts that `spans` gives to recognisers for this one: how they read it, and what is encoded in it."""
+        yield normalise.readable(text)
+        if self._runs:
+            view = normalise.normalise(text).view
+            for runs in self._runs:
+                for _, _, inner in _decoded(runs, view, allowance):
+                    if inner is not None:
+                        yield normalise.readable(inner)
 
     def find(self, text: str) -> list[Span]:
         """The spans of a text that is a request of its own."""
         return self.scan().find(text)
 
-    def spans(self, text: str, allowance: Allowance) -> list[Span]:
+    def spans(self, text: str, allowance: Allowance, heard: Sequence[Recogniser] = ()) -> list[Span]:
         """The spans of one text of a request, in its order, none over another."""
         normalised = normalise.normalise(text)
-        found = [*self._in_view(normalised.view, allowance), *self._in_readable(text, allowance)]
+        recognisers = (*self._recognisers, *heard) if heard else self._recognisers
+        found = [*self._in_view(normalised.view, allowance), *_in_readable(text, recognisers, allowance)]
         for runs in self._runs:
-            found += self._in_runs(runs, normalised.view, allowance)
+            found += self._in_runs(runs, normalised.view, recognisers, allowance)
         placed = (_placed(span, normalised) for span in found)
         return resolve(span for span in placed if not self._allowed(span.entity, text[span.start : span.end]))
 
@@ -87,34 +98,25 @@ class Detector:
                 yield from finder.find(view, hit, allowance)
             place += len(finder.hints)
 
-    def _in_readable(self, text: str, allowance: Allowance) -> Iterator[Span]:
-        """What the operator's patterns and other recognisers find."""
-        if self._recognisers:
-            readable = normalise.readable(text)
-            for recogniser in self._recognisers:
-                yield from recogniser.find(readable, allowance)
-
-    def _in_runs(self, runs: Runs, view: bytes, allowance: Allowance) -> Iterator[Span]:
+    def _in_runs(
+        self, runs: Runs, view: bytes, recognisers: Sequence[Recogniser], allowance: Allowance
+    ) -> Iterator[Span]:
         """Encoded runs, as what their text has; what cannot be looked at any more, as secrets."""
-        for start, end in runs.find(view):
-            if not allowance.match():
-                yield Span(start, len(view), Entity.API_KEY)
-                return
-            if not allowance.check(_COST_OF_A_RUN):
+        for start, end, text in _decoded(runs, view, allowance):
+            if text is None:
                 yield Span(start, end, Entity.API_KEY)
                 continue
-            text = runs.decode(view[start:end])
-            if text is not None:
-                inner = normalise.normalise(text)
-                found = (*self._in_view(inner.view, allowance), *self._in_readable(text, allowance))
-                yield from (Span(start, end, span.entity, span.validated) for span in found)
+            inner = normalise.normalise(text)
+            found = (*self._in_view(inner.view, allowance), *_in_readable(text, recognisers, allowance))
+            yield from (Span(start, end, span.entity, span.validated) for span in found)
 
 
 class Scan:
     """The detection in one request: many texts, one allowance."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, heard: Sequence[Recogniser] = ()) -> None:
         self._detector = detector
+        self._heard = heard
         self._allowance = Allowance()
 
     @property
@@ -125,7 +127,34 @@ class Scan:
     def find(self, text: str) -> list[Span]:
         """The spans of one of the request's texts, in its order, none over another."""
         self._allowance.grow(len(text))
-        return self._detector.spans(text, self._allowance)
+        return self._detector.spans(text, self._allowance, self._heard)
+
+    def readings(self, text: str) -> Iterator[str]:
+        """In place of `find`: the texts that it gives to recognisers."""
+        self._allowance.grow(len(text))
+        return self._detector.readings(text, self._allowance)
+
+
+def _in_readable(text: str, recognisers: Sequence[Recogniser], allowance: Allowance) -> Iterator[Span]:
+    """What the operator's patterns and other recognisers find."""
+    if recognisers:
+        readable = normalise.readable(text)
+        for recogniser in recognisers:
+            yield from recogniser.find(readable, allowance)
+
+
+def _decoded(runs: Runs, view: bytes, allowance: Allowance) -> Iterator[tuple[int, int, str | None]]:
+    """Where encoded runs are, and what they say; None for what cannot be looked at any more."""
+    for start, end in runs.find(view):
+        if not allowance.match():
+            yield start, len(view), None
+            return
+        if not allowance.check(_COST_OF_A_RUN):
+            yield start, end, None
+            continue
+        text = runs.decode(view[start:end])
+        if text is not None:
+            yield start, end, text
 
 
 def _placed(span: Span, normalised: normalise.Normalised) -> Span:
