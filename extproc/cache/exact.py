@@ -63,13 +63,15 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and how. `waits`: for an identical request that is under way."""
+    """What is asked, and how. `waits`: for an identical request that is under way. `waited` are the seconds that the
+    request has been kept waiting already."""
 
     endpoint: Endpoint
     key: Key
     rules: Rules = field(default_factory=Rules)
     directive: Directive = field(default_factory=Directive)
     waits: bool = True
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class ExactCache:
             slot = await self._cache.get(question.key)
             entry = self._usable(question, slot)
             return self._alone(question, slot) if entry is None else self._hit(entry, Event.HIT)
-        deadline = self._surroundings.monotonic() + self._pace.patience
+        deadline = self._surroundings.monotonic() + max(0.0, self._pace.patience - question.waited)
         place = self._flights.join(question.key.digest)
         if isinstance(place, Lead):
             return await self._lead(question, place, deadline)

@@ -48,12 +48,12 @@ _PHASES: Mapping[str, tuple[Phase, ...]] = {
     "tools": (Phase.BOTH, *_ANY),
     "size": (Phase.REQUEST,),
     "modalities": (Phase.REQUEST,),
-    "moderation": (Phase.REQUEST,),
-    "webhook": (Phase.REQUEST,),
+    "moderation": (Phase.REQUEST, *_ANY),
+    "webhook": (Phase.REQUEST, *_ANY),
 }
 """The phases that a kind of rule may have; the first is its own unless another is given."""
 
-_REDACTING = ("words", "pattern", "secrets")
+_REDACTING = ("words", "pattern", "secrets", "webhook")
 _SERVICES = ("moderation", "webhook")
 
 
@@ -161,7 +161,11 @@ class GuardrailsBuilder:
         self._check_each(entry.teams, f"{path}.teams", self._teams)
         self._check_each(entry.keys, f"{path}.keys", self._keys)
         self._served.check_counted(entry.models, f"{path}.models", self._mistakes)
-        return GuardrailUse(entry.rules, entry.teams, entry.keys, entry.models, entry.unreadable)
+        if entry.overlap >= entry.window:
+            self._mistakes.add(f"{path}.overlap", f"must be less than the window of {entry.window} characters")
+        return GuardrailUse(
+            entry.rules, entry.teams, entry.keys, entry.models, entry.unreadable, entry.window, entry.overlap
+        )
 
     def _check_each(self, names: tuple[str, ...], path: str, known: Named) -> None:
         for index, name in enumerate(names):

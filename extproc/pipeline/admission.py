@@ -19,7 +19,7 @@ from extproc.errors import (
 from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
 from extproc.pipeline.attempt import can_express, prepare
-from extproc.pipeline.caching import Answerers, Caching, Given
+from extproc.pipeline.caching import Answerers, Caching
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
@@ -207,8 +207,9 @@ class Admission:
         action, progress.dropped, able = _able(call, served, now)
         if action.body is None and call.body is not sent.body:
             action = replace(action, body=call.body)
-        await self._screening.ask(call, caller, chain.label)
-        kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able))
+        await self._screening.ask(call)
+        waited = self._screening.waited
+        kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able), waited)
         if kept is not None:
             return await self._kept(call, kept)
         progress.leg = able[0]
@@ -219,9 +220,7 @@ class Admission:
     async def _kept(self, call: Call, body: bytes) -> Respond:
         """An answer that was given before, as guardrails and privacy policies let it pass to this caller."""
         progress, caching = self._progress, self._caching
-        await self._screening.judged()
-        screened = self._screening.answer(Given(), call, streamed=call.stream)
-        body = screened.feed(body) + screened.finish()
+        body = await self._screening.kept(call, body)
         progress.status, progress.cost, progress.data_path = 200, 0, DataPath.CACHE
         progress.streamed = call.stream
         headers = (

@@ -16,11 +16,11 @@ from extproc.errors import GatewayError, InternalError
 from extproc.exchange.actions import Cut, Upstream
 from extproc.exchange.events import RequestBody, ResponseBody
 from extproc.guardrails.engine import Guardrails
-from extproc.guardrails.remote import RemoteRule
+from extproc.guardrails.remote import RemoteRule, Service
 from extproc.guardrails.rule import Action, Phase, Rule, WordRule
 from extproc.pipeline.processor import Exchange
 from extproc.pipeline.screening import Screens
-from extproc.policy.guard import Guards, RuleSet, Service, TwoEngines
+from extproc.policy.guard import Guards, RuleSet, TwoEngines
 from extproc.policy.redact import LARGE
 from extproc.telemetry.record import DataPath, VerdictCount
 from tests.pipeline.conftest import GATEWAY, Records
