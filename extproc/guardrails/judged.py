@@ -6,8 +6,8 @@ with placeholders in place of the caller's own values.
 A whole answer is asked about when it is there. Of an event stream, whole events are held back. Once a window of new
 text has come (or a text has ended), services are asked about it, and the stream goes on; what they have cleared goes
 with whatever comes next, in order, since Envoy takes nothing of its own accord. Who judges more slowly than the
-provider writes holds back more; from `MOST_HELD` bytes on the stream waits. Its end waits for all there is to be said.
-All that a call asks, it asks before it waits: so none takes longer than the longest timeout of a service.
+provider writes holds back more; past a bound (`Windows.most_held`) the stream waits. Its end waits for all there is to
+be said. All that a call asks, it asks before it waits: so none takes longer than the longest timeout of a service.
 """
 
 from collections import deque
@@ -33,7 +33,6 @@ from extproc.privacy.restore import Escaping
 from extproc.privacy.restore_channels import every
 from extproc.wire.sse import Event, EventBoundary, encode
 
-MOST_HELD = 256 << 10
 _NULL = Raw(b"null")
 
 
@@ -141,12 +140,12 @@ class JudgedStream:
 
     async def _pass(self, *, ends: bool) -> bytes:
         """Asks what there is to ask, waits if it has to, and lets go what may."""
-        waits = ends or self._size > MOST_HELD
+        waits = ends or self._is_full
         if waits or self._is_window():
             self._ask(clears_all=waits)
         out = [self._go()]
         try:
-            while self._rounds and (self._rounds[0].asked.done or ends or self._size > MOST_HELD):
+            while self._rounds and (self._rounds[0].asked.done or ends or self._is_full):
                 await self._hear(self._rounds.popleft())
                 out.append(self._go())
         except ContentFiltered as error:
@@ -155,6 +154,10 @@ class JudgedStream:
         if self._ended():
             self._end()
         return b"".join(out)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._size > self._windows.most_held
 
     def _end(self) -> None:
         self._refused = True
@@ -192,11 +195,11 @@ class JudgedStream:
         """About all that is new. A text that did not grow for a window is cleared to its end: it may have ended."""
         overlap, noted = self._windows.overlap, self._noted
         live, noted.live = noted.live, []
-        is_full = _fresh(live) >= self._windows.step
+        is_window = _fresh(live) >= self._windows.step
         parts: list[Part] = []
         clears: list[tuple[Text, int]] = []
         for text in live:
-            ends = clears_all or text.closed or (is_full and not text.fresh)
+            ends = clears_all or text.closed or (is_window and not text.fresh)
             if text.fresh:
                 parts.append(text.part(overlap))
             clears.append((text, text.length if ends else max(0, text.length - overlap)))

@@ -27,11 +27,12 @@ class Windows:
     """How much of a stream services are asked about at a time, in characters.
 
     Of each window the last `overlap` are held back, and asked about again with the next one: so whatever is no longer
-    is seen whole before any of it has gone.
+    is seen whole before any of it has gone. With more than `most_held` bytes of events waiting, the stream waits too.
     """
 
     size: int = 500
     overlap: int = 100
+    most_held: int = 256 << 10
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.size:
