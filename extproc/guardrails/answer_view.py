@@ -18,7 +18,7 @@ _CALL = "_call"
 _CALLED_BY_NAME = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _SPEAKING = (CHAT, COMPLETIONS, MESSAGES, RESPONSES)
 _A_RESPONSE = frozenset({"object", "output"})
-_NO_TEXTS = frozenset({"system_fingerprint"})
+_NO_TEXTS = frozenset({"system_fingerprint", "usage"})
 _ECHOES = _NO_TEXTS | {
     "instructions",
     "metadata",
@@ -32,6 +32,11 @@ _ECHOES = _NO_TEXTS | {
     "user",
 }
 """What an object `response` of Responses has of its request."""
+_ANSWERS_IN_EVENTS: Mapping[Endpoint, Mapping[str, Set[str]]] = {
+    RESPONSES: {"response": _ECHOES},
+    MESSAGES: {"message": _NO_TEXTS},
+}
+"""Members of events that are whole answers, and what of each no model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,14 @@ def written(document: bytes, endpoint: Endpoint) -> list[str]:
     if endpoint not in _SPEAKING:
         return texts_of(document)
     fields = _decode_fields(document)
-    inner = fields.get("response")
-    if endpoint == RESPONSES and inner is not None and is_object(inner):
-        return texts_of(encode_object({**fields, "response": _without(_ECHOES, _decode_fields(inner))}))
+    inner = {
+        name: _without(names, _decode_fields(fields[name]))
+        for name, names in _ANSWERS_IN_EVENTS.get(endpoint, {}).items()
+        if name in fields and is_object(fields[name])
+    }
     is_response = endpoint == RESPONSES and _A_RESPONSE.issubset(fields)
-    return texts_of(encode_object(_without(_ECHOES if is_response else _NO_TEXTS, fields)))
+    outer = _without(_ECHOES if is_response else _NO_TEXTS, fields)
+    return texts_of(encode_object({**outer, **inner}))
 
 
 def _without(names: Set[str], fields: Mapping[str, Raw]) -> Mapping[str, Raw]:

@@ -241,6 +241,14 @@ class TestWindows:
         assert await Stream(RESPONSES, judge).all(stream) == stream
         assert judge.texts == [("All is well.",)]
 
+    async def test_what_no_model_wrote_is_not_asked_about(self) -> None:
+        usage = {"input_tokens": 1, "inference_geo": "not_available"}
+        begins = event("message_start", message={"id": "msg_1", "content": [], "usage": usage})
+        chat = b'data: {"choices":[],"system_fingerprint":"fp_1"}\n\n'
+        for endpoint, stream in ((MESSAGES, begins), (CHAT, chat)):
+            assert await Stream(endpoint, judge := FakeJudge()).all(stream) == stream
+            assert judge.asked == []
+
     async def test_what_comes_whole_and_new_is_asked_about(self) -> None:
         judge = FakeJudge()
         note = {"type": "url_citation", "url_citation": {"url": "https://x.example", "title": "A title"}}
