@@ -184,9 +184,10 @@ class WrittenTexts(Texts):
     def replace(self, redactions: Iterable[Redaction], parts: Iterable[Part]) -> None:
         """Masks what services want masked of the parts, and of what still comes whole. Raises ContentFiltered."""
         given = tuple(redactions)
-        for part in parts if given else ():
+        for part in parts:
             for redaction in given:
-                part.of.mask(finder(redaction.replacements)(part.text), redaction.rule, part)
+                here = tuple(one for one in redaction.replacements if one.text in part.text)
+                part.of.mask(finder(here)(part.text) if here else (), redaction.rule, part)
         self._replacements |= {one.text: one for redaction in given for one in redaction.replacements}
 
     def feed(self, place: Place, text: str, *, is_json: bool = False, is_answer: bool = False) -> str:

@@ -206,6 +206,7 @@ def _either(texts: Iterable[str]) -> re2._Regexp:
     """Any of the texts, the longest first."""
     options = re2.Options()
     options.max_mem = _MEMORY
+    options.log_errors = False
     return re2.compile("|".join(map(re2.escape, sorted(texts, key=len, reverse=True))), options)
 
 
