@@ -25,7 +25,7 @@ from extproc.cache.base import Cache, Purged
 from extproc.cache.broadcast import Room
 from extproc.cache.elsewhere import Leases
 from extproc.cache.entry import Codec
-from extproc.cache.exact import ExactCache, Pace
+from extproc.cache.exact import ExactCache
 from extproc.cache.exact import Surroundings as CacheSurroundings
 from extproc.cache.key import Keyring
 from extproc.cache.memory import MemoryCache
@@ -312,7 +312,7 @@ class Shelves:
         keyring = self._keyring = Keyring(settings.key)
         cache = self._cache = self._cache or self._open(gateway, settings)
         codec = Codec(keyring, os.urandom)
-        exact = ExactCache(cache, codec, surroundings, pace(gateway.privacy), self._leases, self._room)
+        exact = ExactCache(cache, codec, surroundings, leases=self._leases, room=self._room)
         wordings = self._wordings(settings.routes, cache, exact, keyring, surroundings)
         return Shelf(
             settings.routes, keyring, exact, surroundings, self._metrics, gateway.version, self._aftermath, wordings
@@ -366,12 +366,6 @@ class Shelves:
         )
         self._leases = made
         return made
-
-
-def pace(privacy: Privacy | None) -> Pace:
-    """How long a request may wait for another one's answer: before that, recognisers have had their time."""
-    taken = max((recogniser.timeout_ms for recogniser in privacy.recognisers), default=0) if privacy is not None else 0
-    return Pace(patience=Pace().patience - taken / 1000)
 
 
 def compile_snapshot(

@@ -77,7 +77,7 @@ class Surroundings:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, and how. `form` is that of the stream that is wanted: two streams of one form are the same bytes.
-    Empty for a whole answer."""
+    Empty for a whole answer. `waited` are the seconds that the request has been kept waiting already."""
 
     endpoint: Endpoint
     key: Key
@@ -85,6 +85,7 @@ class Question:
     directive: Directive = field(default_factory=Directive)
     waiting: Waiting = Waiting.HERE
     form: str = ""
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class ExactCache:
         """Raises the answer to `only-if-cached`, where there is none. Cancelled, it leaves nobody waiting."""
         found = await self._find(question)
         if isinstance(found, Follower) and question.waiting is Waiting.HERE:
-            found = await found.whole(self._pace.patience)
+            found = await found.whole(max(0.0, self._pace.patience - question.waited))
         if not isinstance(found, Follower):
             self._surroundings.count(found.event if isinstance(found, Hit) else Event.MISS)
         return found

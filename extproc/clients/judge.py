@@ -1,7 +1,7 @@
 """Services that judge texts: what they are asked and what they say, and the connections to them that are kept open.
 
-A judge is asked while a request is on its way, so its time is bounded, and nothing is tried twice. What is asked and
-answered is in no log and no error.
+A judge is asked while a request or an answer is on its way, so its time is bounded, and nothing is tried twice. What is
+asked and answered is in no log and no error.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,6 +17,8 @@ FewWords = Annotated[tuple[Word, ...], Meta(max_length=10_000, description="a li
 Weight = Annotated[float, Meta(ge=0.01, le=1000, description="a number from 0.01 to 1000")]
 Count = Annotated[int, Meta(ge=0, le=1 << 30, description="a number from 0 to 1073741824")]
 Length = Annotated[int, Meta(ge=1, le=4096, description="a number of characters from 1 to 4096")]
+Window = Annotated[int, Meta(ge=20, le=20_000, description="a number of characters from 20 to 20000")]
+Overlap = Annotated[int, Meta(ge=0, le=10_000, description="a number of characters from 0 to 10000")]
 ToolName = Annotated[
     str,
     Meta(
@@ -136,13 +138,18 @@ class GuardrailEntry(Section, frozen=True):
 
 
 class GuardrailUseEntry(Section, frozen=True):
-    """Whose requests rules are for; what is left out is not asked. The first entry that matches counts."""
+    """Whose requests rules are for; what is left out is not asked. The first entry that matches counts.
+
+    Services judge streams in windows of so many characters, of which `overlap` are judged again with the next one.
+    """
 
     rules: Annotated[tuple[Name, ...], Meta(min_length=1, description="a list with at least one rule")]
     teams: tuple[Label, ...] = ()
     keys: tuple[Label, ...] = ()
     models: Models = ("*",)
     unreadable: Unreadable = Unreadable.REFUSE
+    window: Window = 500
+    overlap: Overlap = 100
 
 
 GuardrailEntries = Annotated[

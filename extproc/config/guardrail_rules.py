@@ -48,13 +48,15 @@ _PHASES: Mapping[str, tuple[Phase, ...]] = {
     "tools": (Phase.BOTH, *_ANY),
     "size": (Phase.REQUEST,),
     "modalities": (Phase.REQUEST,),
-    "moderation": (Phase.REQUEST,),
-    "webhook": (Phase.REQUEST,),
+    "moderation": (Phase.REQUEST, *_ANY),
+    "webhook": (Phase.REQUEST, *_ANY),
 }
 """The phases that a kind of rule may have; the first is its own unless another is given."""
 
-_REDACTING = ("words", "pattern", "secrets")
+_REDACTING = ("words", "pattern", "secrets", "webhook")
 _SERVICES = ("moderation", "webhook")
+_MOST_BEFORE_A_REQUEST_MS = 3000
+"""Of what Envoy waits for one message (5 s): the cache, too, may have the request wait in it."""
 
 
 class GuardrailsBuilder:
@@ -86,14 +88,22 @@ class GuardrailsBuilder:
             self._mistakes.add(f"{path}.action", f"cannot be redact for {kind}, which points at no place in a text")
         if entry.on_failure is not None and kind not in _SERVICES:
             self._mistakes.add(f"{path}.on_failure", "is for moderation and webhook")
+        phase = entry.phase or phases[0]
+        self._check_wait(entry, phase, path)
         return Guardrail(
             name=entry.name,
             check=self._check(entry, f"{path}.{kind}", secrets),
-            phase=entry.phase or phases[0],
+            phase=phase,
             action=entry.action,
             mode=entry.mode,
             on_failure=entry.on_failure or OnFailure.DENY,
         )
+
+    def _check_wait(self, entry: GuardrailEntry, phase: Phase, path: str) -> None:
+        waits = entry.action is GuardrailAction.REDACT and phase is not Phase.RESPONSE
+        if waits and entry.webhook is not None and entry.webhook.timeout_ms > _MOST_BEFORE_A_REQUEST_MS:
+            most = f"{_MOST_BEFORE_A_REQUEST_MS} for a webhook that redacts requests, which wait for it"
+            self._mistakes.add(f"{path}.webhook.timeout_ms", f"must be at most {most}")
 
     def _check(self, entry: GuardrailEntry, path: str, secrets: SecretReader) -> Check:
         if entry.words is not None:
@@ -161,7 +171,11 @@ class GuardrailsBuilder:
         self._check_each(entry.teams, f"{path}.teams", self._teams)
         self._check_each(entry.keys, f"{path}.keys", self._keys)
         self._served.check_counted(entry.models, f"{path}.models", self._mistakes)
-        return GuardrailUse(entry.rules, entry.teams, entry.keys, entry.models, entry.unreadable)
+        if entry.overlap >= entry.window:
+            self._mistakes.add(f"{path}.overlap", f"must be less than the window of {entry.window} characters")
+        return GuardrailUse(
+            entry.rules, entry.teams, entry.keys, entry.models, entry.unreadable, entry.window, entry.overlap
+        )
 
     def _check_each(self, names: tuple[str, ...], path: str, known: Named) -> None:
         for index, name in enumerate(names):

@@ -145,13 +145,18 @@ class Guardrail:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailUse:
-    """For whose requests rules count: as `privacy.PrivacyRule`. `unreadable` is for bodies that are no JSON."""
+    """For whose requests rules count: as `privacy.PrivacyRule`. `unreadable` is for bodies that are no JSON.
+
+    Services judge streams in windows of so many characters, of which `overlap` are judged again with the next one.
+    """
 
     rules: tuple[str, ...]
     teams: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ("*",)
     unreadable: Unreadable = Unreadable.REFUSE
+    window: int = 500
+    overlap: int = 100
 
 
 @dataclass(frozen=True, slots=True)

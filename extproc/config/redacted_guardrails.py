@@ -46,6 +46,8 @@ def _use(use: GuardrailUse) -> dict[str, Any]:
         "keys": list(use.keys),
         "models": list(use.models),
         "unreadable": use.unreadable.value,
+        "window": use.window,
+        "overlap": use.overlap,
     }
 
 

@@ -3,7 +3,7 @@
 References: those of `apischema.openai_response`, `apischema.anthropic` and `apischema.openai_responses`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,11 +11,32 @@ from msgspec import Raw, Struct
 
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from extproc.guardrails.rule import Role
-from extproc.guardrails.view import Text, texts_of, together
+from extproc.guardrails.view import Text, is_object, texts_of, together
+from extproc.wire.json_object import encode_object
 
 _CALL = "_call"
 _CALLED_BY_NAME = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _SPEAKING = (CHAT, COMPLETIONS, MESSAGES, RESPONSES)
+_A_RESPONSE = frozenset({"object", "output"})
+_NO_TEXTS = frozenset({"system_fingerprint", "usage"})
+_ECHOES = _NO_TEXTS | {
+    "instructions",
+    "metadata",
+    "prompt",
+    "prompt_cache_key",
+    "reasoning",
+    "safety_identifier",
+    "text",
+    "tool_choice",
+    "tools",
+    "user",
+}
+"""What an object `response` of Responses has of its request."""
+_ANSWERS_IN_EVENTS: Mapping[Endpoint, Mapping[str, Set[str]]] = {
+    RESPONSES: {"response": _ECHOES},
+    MESSAGES: {"message": _NO_TEXTS},
+}
+"""Members of events that are whole answers, and what of each no model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +87,7 @@ class _Answer(Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_pieces = msgspec.json.Decoder(list[_Piece] | None).decode
 
 
@@ -79,6 +101,28 @@ def read_answer(document: bytes, endpoint: Endpoint) -> AnswerView:
     answers = [*_of_choices(answer.choices or []), *_of_blocks(blocks, "text"), *_of_items(items)]
     tools = [*_called(answer.choices or []), *tools_of(blocks), *tools_of(items)]
     return AnswerView(texts, tuple(answers), tuple(tools))
+
+
+def written(document: bytes, endpoint: Endpoint) -> list[str]:
+    """The texts of an answer, or of an event of one, that are the model's: without what it repeats of the request.
+
+    Raises as `read_answer`.
+    """
+    if endpoint not in _SPEAKING:
+        return texts_of(document)
+    fields = _decode_fields(document)
+    inner = {
+        name: _without(names, _decode_fields(fields[name]))
+        for name, names in _ANSWERS_IN_EVENTS.get(endpoint, {}).items()
+        if name in fields and is_object(fields[name])
+    }
+    is_response = endpoint == RESPONSES and _A_RESPONSE.issubset(fields)
+    outer = _without(_ECHOES if is_response else _NO_TEXTS, fields)
+    return texts_of(encode_object({**outer, **inner}))
+
+
+def _without(names: Set[str], fields: Mapping[str, Raw]) -> Mapping[str, Raw]:
+    return {name: raw for name, raw in fields.items() if name not in names}
 
 
 def tool_of(kind: str, name: str | None) -> str | None:

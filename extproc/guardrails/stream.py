@@ -21,14 +21,14 @@ from extproc.guardrails.answer_view import read_answer
 from extproc.guardrails.channel import Pace
 from extproc.guardrails.engine import AnswerRules
 from extproc.guardrails.stream_chat import ChatGuard
-from extproc.guardrails.stream_events import Texts, masked
+from extproc.guardrails.stream_events import CheckedTexts, Texts, masked
 from extproc.guardrails.stream_messages import MessagesGuard
 from extproc.guardrails.stream_responses import ResponsesGuard
 from extproc.guardrails.verdict import ContentFiltered, Tally
 from extproc.privacy.restore import Escaping
 from extproc.privacy.restore_channels import Edited
 from extproc.privacy.restore_stream import Flow
-from extproc.wire.sse import Decoder, EventBoundary, encode
+from extproc.wire.sse import Decoder, Event, EventBoundary, encode
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -68,7 +68,7 @@ def guarded(
         return inner
     if not streamed:
         return GuardedWhole(inner, rules, tally, endpoint)
-    return GuardedStream(inner, _event_guard(Texts(rules, tally, pace or Pace(), text), endpoint))
+    return GuardedStream(inner, event_guard(CheckedTexts(rules, tally, pace or Pace(), text), endpoint))
 
 
 class GuardedWhole(Generic[T_co]):
@@ -136,7 +136,7 @@ class GuardedStream(Generic[T_co]):
     def _pass(self, whole: bytes) -> bytes:
         out: list[bytes] = []
         try:
-            for block in _events(whole):
+            for block in blocks(whole):
                 out.append(self._event(block))
         except ContentFiltered as error:
             out.append(self._refuse(error))
@@ -154,24 +154,30 @@ class GuardedStream(Generic[T_co]):
 
     def _event(self, block: bytes) -> bytes:
         """One event; lines without data as they are. What cannot be read cannot be checked, and is left out."""
-        decoder = Decoder()
-        for event in decoder.feed(block) + decoder.finish():
-            try:
-                edited = self._events.edit(event.data)
-            except (InvalidRequest, *MALFORMED):
-                return b""
-            return edited.before + (block if edited.data is event.data else encode(edited.data, event.event))
-        return block
+        event = event_in(block)
+        if event is None:
+            return block
+        try:
+            edited = self._events.edit(event.data)
+        except (InvalidRequest, *MALFORMED):
+            return b""
+        return edited.before + (block if edited.data is event.data else encode(edited.data, event.event))
 
 
-def _events(whole: bytes) -> Iterator[bytes]:
+def blocks(whole: bytes) -> Iterator[bytes]:
     """The bytes of each event, blank line included. All line ends are LF then."""
     if b"\r" in whole:
         whole = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return (block + b"\n\n" for block in whole.split(b"\n\n") if block.strip(b"\n"))
 
 
-def _event_guard(texts: Texts, endpoint: Endpoint) -> EventGuard:
+def event_in(block: bytes) -> Event | None:
+    """The event of a block; None for lines without data."""
+    decoder = Decoder()
+    return next(iter(decoder.feed(block) + decoder.finish()), None)
+
+
+def event_guard(texts: Texts, endpoint: Endpoint) -> EventGuard:
     if endpoint in (CHAT, COMPLETIONS):
         return ChatGuard(texts)
     if endpoint == MESSAGES:

@@ -1,5 +1,6 @@
 """What guarding the event streams of every dialect has in common: texts that grow, tools, and what comes whole."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,8 +22,37 @@ _encode = msgspec.json.encode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-class Texts:
-    """The texts of one stream by their places. Everything here raises ContentFiltered.
+class Texts(ABC):
+    """The texts of one stream by their places, and what is done about them. Everything here raises ContentFiltered."""
+
+    @abstractmethod
+    def feed(self, place: Place, text: str, *, is_json: bool = False, is_answer: bool = False) -> str:
+        """Adds to a text: what may go of it now."""
+
+    @abstractmethod
+    def close(self, ends: Callable[[Place], bool]) -> Mapping[Place, str]:
+        """What was held back of the texts that end."""
+
+    @abstractmethod
+    def tools(self, names: Iterable[str]) -> None:
+        """Tools that the model calls."""
+
+    @abstractmethod
+    def document(self, data: bytes, *, repeats: bool = False) -> bytes:
+        """What comes whole, redacted; the very bytes if there is nothing to redact. Raises InvalidRequest.
+
+        What `repeats` may be texts that came before.
+        """
+
+    def feed_raw(self, place: Place, raw: Raw, *, is_json: bool = False, is_answer: bool = False) -> Raw:
+        """As `feed`, with JSON strings."""
+        text = _decode_text(raw)
+        ready = self.feed(place, text, is_json=is_json, is_answer=is_answer)
+        return raw if ready == text else Raw(literal_of(ready))
+
+
+class CheckedTexts(Texts):
+    """Texts that are held to rules. What repeats texts that have been checked is counted only where it is refused.
 
     `escaping` is that of the answer's text: JSON if the caller asked for JSON.
     """
@@ -35,7 +65,6 @@ class Texts:
         self._channels: dict[Place, Channel] = {}
 
     def feed(self, place: Place, text: str, *, is_json: bool = False, is_answer: bool = False) -> str:
-        """Adds to a text: what may go of it now."""
         channel = self._channels.get(place)
         if channel is None:
             is_json = is_json or (is_answer and self._text_is_json)
@@ -43,27 +72,15 @@ class Texts:
             self._channels[place] = channel
         return channel.feed(text)
 
-    def feed_raw(self, place: Place, raw: Raw, *, is_json: bool = False, is_answer: bool = False) -> Raw:
-        """As `feed`, with JSON strings."""
-        text = _decode_text(raw)
-        ready = self.feed(place, text, is_json=is_json, is_answer=is_answer)
-        return raw if ready == text else Raw(literal_of(ready))
-
     def close(self, ends: Callable[[Place], bool]) -> Mapping[Place, str]:
-        """What was held back of the texts that end."""
         ended = [place for place in self._channels if ends(place)]
         rests = {place: self._channels.pop(place).finish() for place in ended}
         return {place: rest for place, rest in rests.items() if rest}
 
     def tools(self, names: Iterable[str]) -> None:
-        """Tools that the model calls."""
         self._settle(self._rules.check_tools(names))
 
     def document(self, data: bytes, *, repeats: bool = False) -> bytes:
-        """What comes whole, redacted; the very bytes if there is nothing to redact. Raises InvalidRequest.
-
-        What `repeats` texts that have been checked already is counted only where it is refused.
-        """
         found = [verdict for text in texts_of(data) for verdict in self._rules.check_text(text).all]
         verdicts = Verdicts(tuple(found))
         if not repeats or verdicts.blocking is not None:
@@ -78,8 +95,11 @@ class Texts:
 
 def masked(rules: AnswerRules, document: bytes) -> bytes:
     """A whole document redacted, without log probabilities: they spell what is masked."""
-    redacted = rules.redact(document)
-    return redacted if _LOGPROBS.encode() not in redacted else _encode(_without_logprobs(_decode(redacted)))
+    return without_logprobs(rules.redact(document))
+
+
+def without_logprobs(document: bytes) -> bytes:
+    return document if _LOGPROBS.encode() not in document else _encode(_without_logprobs(_decode(document)))
 
 
 def _without_logprobs(value: Any) -> Any:

@@ -177,7 +177,7 @@ def _elements_by_role(raw: Raw) -> Mapping[Role, list[bytes]]:
 
 
 def _role_of(element: Raw) -> Role:
-    if not _is_object(element):
+    if not is_object(element):
         return Role.USER
     who = _decode_who(element)
     if who.role is not None:
@@ -225,7 +225,7 @@ def _kinds(raw: Raw) -> Iterator[str]:
     if _is_list(raw):
         for element in _decode_list(raw):
             yield from _kinds(element)
-    elif _is_object(raw):
+    elif is_object(raw):
         part = _decode_part(raw)
         if part.type is not None:
             yield part.type
@@ -241,5 +241,5 @@ def _is_list(raw: Raw) -> bool:
     return memoryview(raw)[0] == ord("[")
 
 
-def _is_object(raw: Raw) -> bool:
+def is_object(raw: Raw) -> bool:
     return memoryview(raw)[0] == ord("{")

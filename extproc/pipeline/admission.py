@@ -24,7 +24,7 @@ from extproc.exchange.actions import Continue, RequestAction, Respond, Upstream
 from extproc.exchange.events import Headers, RequestBody, RequestHeaders
 from extproc.pipeline.answering import cost_header
 from extproc.pipeline.attempt import can_express, prepare
-from extproc.pipeline.caching import Answerers, Caching, Given, Kept
+from extproc.pipeline.caching import Answerers, Caching, Kept
 from extproc.pipeline.call import read_call
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
@@ -81,7 +81,14 @@ class Admission:
     to be called. `charged` is the leg by whose price it pays for an answer that it did not ask for, if it does.
     """
 
-    def __init__(self, snapshot: Snapshot, progress: Progress, stages: Stages, exchange_id: str) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        progress: Progress,
+        stages: Stages,
+        exchange_id: str,
+        monotonic: Callable[[], float],
+    ) -> None:
         self.legs: tuple[Leg, ...] = ()
         self.charged: Leg | None = None
         self._reserve: Callable[[], Awaitable[None]] | None = None
@@ -91,6 +98,8 @@ class Admission:
         self._screening = stages.screening
         self._caching = stages.caching
         self._exchange_id = exchange_id
+        self._monotonic = monotonic
+        self._began = 0.0
         self._endpoint: Endpoint | None = None
         self._path = ""
         self._headers: Headers = {}
@@ -123,7 +132,7 @@ class Admission:
 
     async def body(self, event: RequestBody, now: float) -> RequestAction:
         """`now` is Unix time in seconds."""
-        endpoint = self._endpoint
+        endpoint, self._began = self._endpoint, self._monotonic()
         if endpoint is None:
             raise InternalError("a body without headers")
         if len(event.body) > self._snapshot.gateway.max_request_bytes:
@@ -224,8 +233,9 @@ class Admission:
         action, progress.dropped, able = _able(call, served, now)
         if action.body is None and call.body is not sent.body:
             action = replace(action, body=call.body)
-        await self._screening.ask(call, caller, chain.label)
-        kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able))
+        await self._screening.ask(call)
+        waited = self._monotonic() - self._began
+        kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able), waited)
         self._reserve = partial(self._spending.reserve, self._exchange_id, plan, call, able[0])
         if kept is not None:
             return await self._kept(call, kept, able[0])
@@ -253,9 +263,7 @@ class Admission:
             progress.usage = kept.usage
             if kept.usage is not None and leg.price is not None:
                 progress.cost = leg.price.cost(kept.usage)
-        await self._screening.judged()
-        screened = self._screening.answer(Given(), call, streamed=call.stream)
-        body = screened.feed(kept.body) + screened.finish()
+        body = await self._screening.kept(call, kept.body)
         progress.status, progress.data_path = 200, DataPath.CACHE
         progress.streamed = call.stream
         headers = (

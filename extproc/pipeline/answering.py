@@ -12,7 +12,7 @@ from extproc.genai.money import format_dollars
 from extproc.pipeline import answer
 from extproc.pipeline.caching import Caching
 from extproc.pipeline.progress import Progress
-from extproc.pipeline.screening import Screening
+from extproc.pipeline.screening import Judging, Screening
 from extproc.pipeline.snapshot import Leg
 from extproc.telemetry.record import DataPath
 from extproc.translator import registry
@@ -52,6 +52,7 @@ class Answering:
         self._screening = screening
         self._caching = caching
         self._response: Response | None = None
+        self._judging: Judging | None = None
         self._mode = BodyMode.NONE
         self._begun = False  # whether the caller has some of the body
         self.ended = False
@@ -108,25 +109,41 @@ class Answering:
             return Receive(BodyMode.NONE, self._gateway_headers(), answer.NOT_FOR_CALLERS, trailers=True)
         return self._receive(event, translator, self._data_path(translator))
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether services have a say: then the body goes through `judged_body`."""
+        return self._judging is not None
+
     def body(self, event: ResponseBody) -> Deliver:
         response = self._response
         if response is None:
             return _UNTOUCHED
         if self.ended:
             return _NOTHING
-        last = event.end_of_stream or self._mode is BodyMode.BUFFERED
+        last = self._is_last(event)
         try:
             out = response.feed(event.data) if event.data else event.data
             rest = response.finish() if last else b""
-        except SSEError:
-            return self._fail(UpstreamError("The provider sent an event that is too large."))
-        except GatewayError as error:  # the provider's answer cannot be read, or a guardrail refuses it
+        except (SSEError, GatewayError) as error:  # it cannot be read, or a guardrail refuses it
             return self._fail(error)
-        self.ended = last
-        self._begun = self._begun or bool(out)
+        self._passed(out, last=last)
         if out is event.data and not rest:
             return _UNTOUCHED
         return Deliver(out + rest)
+
+    async def judged_body(self, event: ResponseBody) -> Deliver:
+        """As `body`, with what services allow of it."""
+        response, judging = self._response, self._judging
+        if response is None or judging is None or self.ended:
+            return _NOTHING
+        last = self._is_last(event)
+        try:
+            came = response.feed(event.data) + (response.finish() if last else b"")
+            out = await judging.feed(came, last=last)
+        except (SSEError, GatewayError) as error:
+            return self._fail(error)
+        self._passed(out, last=last)
+        return Deliver(out)
 
     def cut(self, error: GatewayError) -> Deliver:
         """Ends a stream in the middle, with the error as its last event; nothing of what still comes is delivered."""
@@ -156,7 +173,9 @@ class Answering:
         response = self._caching.recorded(
             translator.response(self._call, streamed=streamed), self._call, streamed=streamed
         )
-        encoded = self._open(event, self._screening.answer(response, self._call, streamed=streamed))
+        screened = self._screening.answer(response, self._call, streamed=streamed)
+        self._judging = screened.judging
+        encoded = self._open(event, screened.response)
         if encoded:
             remove = (*remove, "content-encoding")
         if encoded or streamed or rewritten or not translator.identity:
@@ -198,9 +217,18 @@ class Answering:
         self._response = response if decoder is None else answer.Decoded(response, decoder)
         return decoder is not None
 
-    def _fail(self, error: GatewayError) -> Deliver:
+    def _is_last(self, event: ResponseBody) -> bool:
+        return event.end_of_stream or self._mode is BodyMode.BUFFERED
+
+    def _passed(self, out: bytes, *, last: bool) -> None:
+        self.ended = last
+        self._begun = self._begun or bool(out)
+
+    def _fail(self, error: GatewayError | SSEError) -> Deliver:
         """The body cannot go on: say so as the caller's dialect can."""
         self.ended = True
+        if isinstance(error, SSEError):
+            error = UpstreamError("The provider sent an event that is too large.")
         progress = self._progress
         progress.error_type = error.code or error.type
         if progress.streamed:

@@ -6,7 +6,7 @@ in it: a hit goes through both, as the first answer did.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -150,10 +150,13 @@ class Caching:
         age = () if self._age is None else (("age", str(self._age)),)
         return (("x-gateway-cache", self._outcome), *key, *age)
 
-    async def find(self, call: Call, caller: Principal, label: str, name: str, answerers: Answerers) -> Kept | None:
+    async def find(
+        self, call: Call, caller: Principal, label: str, name: str, answerers: Answerers, waited: float = 0.0
+    ) -> Kept | None:
         """The kept answer, as this caller asked for it; None where a provider has to be asked, or `follows`.
 
-        `label` is the operator's name of the model, `name` the caller's. Raises the answer to `only-if-cached`.
+        `label` is the operator's name of the model, `name` the caller's. `waited` are the seconds that it has been kept
+        waiting already. Raises the answer to `only-if-cached`.
         """
         shelf = self._shelf
         if shelf is None or call.endpoint.kind is not Kind.GENERATION:
@@ -165,7 +168,8 @@ class Caching:
             raise not_cached()
         if route is None:
             return None
-        found = await shelf.exact.find(asking.question) if asking is not None else None
+        question = None if asking is None else replace(asking.question, waited=waited)
+        found = await shelf.exact.find(question) if question is not None else None
         self._take(found)
         self._wordings = shelf.wordings.get(route.name)
         if asking is not None and isinstance(found, Miss) and self._wordings is not None:
@@ -335,19 +339,6 @@ def _rules(route: CacheRoute) -> Rules:
         most_request_bytes=route.most_request_bytes,
         most_answer_bytes=route.most_answer_bytes,
     )
-
-
-class Given:
-    """A whole answer that is there already, as a `Response`."""
-
-    def __init__(self) -> None:
-        self.outcome = Outcome(complete=True)
-
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def finish(self) -> bytes:
-        return b""
 
 
 class _Recorded:

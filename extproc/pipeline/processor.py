@@ -63,7 +63,7 @@ class Exchange:
         self._screening = Screening(snapshot.screens)
         self._caching = Caching(snapshot.shelf, relayed=relayed)
         stages = Stages(self._spending, self._screening, self._caching)
-        self._admission = Admission(snapshot, self._progress, stages, exchange_id)
+        self._admission = Admission(snapshot, self._progress, stages, exchange_id, processor.clock.monotonic)
         self._answering: Answering | None = None
         self._refusal: GatewayError | None = None
         self._follows = False
@@ -224,11 +224,11 @@ class Exchange:
             progress.last_chunk = now = self._clock.monotonic()
             if progress.first_chunk is None:
                 progress.first_chunk = now
-        action = answering.body(event)
+        action = await answering.judged_body(event) if answering.is_judged else answering.body(event)
         if answering.outcome is not None and not progress.error_type:
             await self._screening.keep(answering.outcome)
-        if self._screening.has_refused and not answering.ended:
-            self._cut_short = True
+        if self._screening.has_refused and not self._settled:
+            self._cut_short = not answering.ended
             answering.refused()
         if progress.streamed and not answering.ended and (error := await self._cover(answering)) is not None:
             self._cut_short = True

@@ -1,7 +1,8 @@
 """An exchange's dealings with guardrails and privacy policies: what leaves in its request, and what its answer becomes.
 
 A request is guarded first, then redacted, and then the services are asked: they see no more than the provider does. An
-answer is guarded before it is restored: the caller's own values set off no rule.
+answer is guarded before it is restored, by services too: the caller's own values set off no rule. Services are waited
+for, and nothing else here is; so where they have a say in an answer, it goes by them in a step of its own.
 """
 
 from collections.abc import Mapping
@@ -19,14 +20,31 @@ from extproc.telemetry.record import EntityCount, Redactions, VerdictCount
 from extproc.translator.base import Call, Outcome, Response
 
 
+class Given:
+    """An answer to which nothing is done, as a `Response`."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome(complete=True)
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def finish(self) -> bytes:
+        return b""
+
+
 class Guarding(Protocol):
     """One exchange under guardrails: `policy.guard.Guarding`, which is imported where there are some."""
 
     async def request(self, call: Call) -> Call: ...
 
-    async def ask(self, call: Call, metadata: Mapping[str, str]) -> None: ...
+    async def redact(self, call: Call, metadata: Mapping[str, str]) -> Call: ...
+
+    async def ask(self, call: Call) -> None: ...
 
     async def judged(self) -> None: ...
+
+    def kept(self) -> None: ...
 
     @property
     def rewrites_answers(self) -> bool: ...
@@ -36,9 +54,17 @@ class Guarding(Protocol):
 
     def answer(self, response: Response, call: Call, *, streamed: bool) -> Response: ...
 
+    def judge(self, call: Call, *, streamed: bool) -> "Judged | None": ...
+
     def verdicts(self) -> tuple[VerdictCount, ...]: ...
 
     def close(self) -> None: ...
+
+
+class Judged(Protocol):
+    """What asks services about an answer: `guardrails.judged.Judged`."""
+
+    async def feed(self, data: bytes, *, last: bool) -> bytes: ...
 
 
 class Guards(Protocol):
@@ -62,6 +88,28 @@ class Screens:
             raise InternalError("a guardrails section without guards")
 
 
+class Judging:
+    """The way of an answer that services have a say in, from the last local rule to the caller."""
+
+    def __init__(self, judged: Judged, rest: Response) -> None:
+        """`rest` is what is done with what may go."""
+        self._judged = judged
+        self._rest = rest
+
+    async def feed(self, data: bytes, *, last: bool) -> bytes:
+        """Waits for services as long as it has to, never longer than their timeouts. Raises a GatewayError."""
+        passed = await self._judged.feed(data, last=last)
+        return self._rest.feed(passed) + (self._rest.finish() if last else b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """An answer on its way: `response`, and what comes of it through `judging` then, if services have a say."""
+
+    response: Response
+    judging: Judging | None = None
+
+
 class Screening:
     """One of an exchange. Without an applicable policy or rule it does nothing."""
 
@@ -79,14 +127,16 @@ class Screening:
         """
         if self._guards is not None:
             self._guarding = self._guards.begin(caller, model, name)
-        if self._guarding is not None:
-            call = await self._guarding.request(call)
-        return await self._redacted(call, caller, model, name)
+        guarding = self._guarding
+        if guarding is None:
+            return await self._redacted(call, caller, model, name)
+        call = await self._redacted(await guarding.request(call), caller, model, name)
+        return await guarding.redact(call, {"model": model, "key": caller.alias, "team": caller.team})
 
-    async def ask(self, call: Call, caller: Principal, model: str) -> None:
+    async def ask(self, call: Call) -> None:
         """Asks services about what leaves; `judged` has what they say."""
         if self._guarding is not None:
-            await self._guarding.ask(call, {"model": model, "key": caller.alias, "team": caller.team})
+            await self._guarding.ask(call)
 
     async def judged(self) -> None:
         """Waits for what services say of the request, never longer than their timeouts. Raises a GatewayError."""
@@ -141,11 +191,25 @@ class Screening:
         counts = ",".join(f"{one.entity}={one.count}" for one in self._counts(self._redaction) if one.changes)
         return (("x-gateway-redactions", counts),) if counts else ()
 
-    def answer(self, response: Response, call: Call, *, streamed: bool) -> Response:
+    def answer(self, response: Response, call: Call, *, streamed: bool) -> Screened:
         """The response, guarded, with the caller's values in it again."""
+        guarding = self._guarding
+        if guarding is None:
+            return Screened(self.error(response, call, streamed=streamed))
+        response = guarding.answer(response, call, streamed=streamed)
+        judged = guarding.judge(call, streamed=streamed)
+        if judged is None:
+            return Screened(self.error(response, call, streamed=streamed))
+        return Screened(response, Judging(judged, self.error(Given(), call, streamed=streamed)))
+
+    async def kept(self, call: Call, body: bytes) -> bytes:
+        """An answer that was given before, as rules and policies let it pass to this caller. Raises a GatewayError."""
         if self._guarding is not None:
-            response = self._guarding.answer(response, call, streamed=streamed)
-        return self.error(response, call, streamed=streamed)
+            self._guarding.kept()
+        await self.judged()
+        screened = self.answer(Given(), call, streamed=call.stream)
+        body = screened.response.feed(body) + screened.response.finish()
+        return body if screened.judging is None else await screened.judging.feed(body, last=True)
 
     def error(self, response: Response, call: Call, *, streamed: bool = False) -> Response:
         """As `answer`, for what is the provider's own and no model's: restored only, since it may quote the request."""

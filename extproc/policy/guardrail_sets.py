@@ -10,7 +10,7 @@ from extproc.clients.moderation import Moderation, ModerationSettings
 from extproc.config import guardrails as document
 from extproc.config.guardrails import Guardrail, GuardrailUse, ModerationService, WebhookService
 from extproc.guardrails.engine import Guardrails
-from extproc.guardrails.remote import OnFailure, RemoteRule
+from extproc.guardrails.remote import OnFailure, RemoteRule, Service
 from extproc.guardrails.rule import (
     Action,
     InjectionRule,
@@ -28,7 +28,7 @@ from extproc.guardrails.rule import (
     TopicRule,
     WordRule,
 )
-from extproc.policy.guard import RuleSet, Service, TwoEngines
+from extproc.policy.guard import RuleSet, TwoEngines
 from extproc.privacy.detect.detector import Detector, DetectorOptions
 from extproc.privacy.detect.entity import SECRETS
 
@@ -49,7 +49,7 @@ class RuleSets:
 
     def _one(self, use: GuardrailUse, rules: list[Guardrail]) -> RuleSet:
         services = [Service(_remote(rule), judge) for rule in rules if (judge := self._judge(rule)) is not None]
-        return RuleSet(use, TwoEngines(lambda: Guardrails(list(_local(rules)))), tuple(services))
+        return RuleSet(use, TwoEngines(lambda: Guardrails(list(_local(rules)))), services)
 
     def _judge(self, rule: Guardrail) -> Judge | None:
         match rule.check:

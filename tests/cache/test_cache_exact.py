@@ -262,6 +262,15 @@ async def test_a_leader_that_stalls_is_not_waited_for() -> None:
     await stalled.failed()
 
 
+async def test_who_has_waited_already_waits_no_longer_for_it() -> None:
+    world = World()
+    cache = exact(world, pace=Pace(patience=3600.0))
+    stalled = await miss(cache, question())
+    await (await miss(cache, replace(question(), waited=3600.0))).failed()
+    assert Event.IMPATIENT in world.events
+    await stalled.failed()
+
+
 class Broken:
     """A cache whose `get` can be held up, and which may give what it likes."""
 

@@ -80,14 +80,22 @@ def test_what_all_rules_have() -> None:
     made = guardrails(
         "name: r, webhook: {url: 'http://a.example'}, action: observe, mode: shadow, on_failure: allow",
         "name: s, secrets: {}, phase: both, action: redact",
-        apply="[{rules: [r, s], teams: [x], keys: [dev], models: [gpt-*], unreadable: allow}]",
+        "name: t, webhook: {url: 'http://a.example'}, phase: both, action: redact",
+        "name: u, moderation: {url: 'http://a.example'}, phase: response",
+        apply="[{rules: [r, s], teams: [x], keys: [dev], models: [gpt-*], unreadable: allow, window: 80, overlap: 8},"
+        " {rules: [t]}]",
     )
     webhook = WebhookService("http://a.example", None, 2000)
     assert made.rules == (
         Guardrail("r", webhook, Phase.REQUEST, GuardrailAction.OBSERVE, Mode.SHADOW, OnFailure.ALLOW),
         Guardrail("s", NoSecrets(), Phase.BOTH, GuardrailAction.REDACT),
+        Guardrail("t", webhook, Phase.BOTH, GuardrailAction.REDACT),
+        Guardrail("u", made.rules[3].check, Phase.RESPONSE),
     )
-    assert made.uses == (GuardrailUse(("r", "s"), ("x",), ("dev",), ("gpt-*",), Unreadable.ALLOW),)
+    assert made.uses == (
+        GuardrailUse(("r", "s"), ("x",), ("dev",), ("gpt-*",), Unreadable.ALLOW, 80, 8),
+        GuardrailUse(("t",), window=500, overlap=100),
+    )
 
 
 RULE = "name: r, secrets: {}"
@@ -139,6 +147,21 @@ MISTAKES = {
         "[]",
         "guardrails.rules[0].webhook.timeout_ms: must be a number of milliseconds from 10 to 4000",
     ),
+    "too long a wait before a request leaves": (
+        ["name: r, webhook: {url: 'https://a.example', timeout_ms: 3500}, phase: both, action: redact"],
+        "[]",
+        "guardrails.rules[0].webhook.timeout_ms: must be at most 3000 for a webhook that redacts requests",
+    ),
+    "a redaction by categories": (
+        ["name: r, moderation: {url: 'https://a.example'}, phase: response, action: redact"],
+        "[]",
+        "guardrails.rules[0].action: cannot be redact for moderation, which points at no place in a text",
+    ),
+    "windows that only overlap": (
+        [RULE],
+        "[{rules: [r], window: 50}]",
+        "guardrails.apply[0].overlap: must be less than the window of 50 characters",
+    ),
     "an unknown rule": (
         ["name: codenames, secrets: {}"],
         "[{rules: [codename]}]",
@@ -163,6 +186,12 @@ def test_the_view_shows_no_secret_and_no_word() -> None:
     shown = f"{redacted_view(gateway)['guardrails']} {gateway!r}"
     assert not [hidden for hidden in ("hidden-token", "hidden-secret", "heron") if hidden in shown]
     assert redacted_view(gateway)["guardrails"]["rules"][-2]["words"] == {"denied": 1, "allowed": 0}
+
+
+def test_the_view_shows_windows() -> None:
+    text = f"{RIGHT}guardrails:\n  rules: [{{{RULE}}}]\n  apply: [{{rules: [r], window: 80, overlap: 8}}]\n"
+    (use,) = redacted_view(loaded(text))["guardrails"]["apply"]
+    assert (use["window"], use["overlap"]) == (80, 8)
 
 
 def test_the_words_are_those_of_the_engine() -> None:

@@ -1,13 +1,24 @@
 """Rules that a service decides, beside the request."""
 
 import asyncio
+import json
 
 import pytest
 
 from extproc.clients.judge import JudgeError, Judgement, Question, Replacement, Ruling
-from extproc.guardrails.remote import OnFailure, RemoteRule, Said, redact, start
-from extproc.guardrails.rule import Action, Mode
-from extproc.guardrails.verdict import Verdict
+from extproc.guardrails.remote import (
+    Inquiry,
+    OnFailure,
+    Redaction,
+    RemoteRule,
+    Said,
+    Service,
+    redact,
+    redacted,
+    start,
+)
+from extproc.guardrails.rule import Action, Mode, Phase
+from extproc.guardrails.verdict import ContentFiltered, Verdict
 
 QUESTION = Question("request", ("a text",))
 CASE = Replacement("case 5", "CASE")
@@ -103,6 +114,48 @@ async def test_in_shadow_nothing_is_replaced() -> None:
 async def test_a_failure_is_what_the_rule_says(on_failure: OnFailure, action: Action, verdict: Verdict | None) -> None:
     rule = RemoteRule(name="r", action=action, on_failure=on_failure)
     assert await said(rule, JudgeError("away")) == Said(verdict, failure="away")
+
+
+async def test_many_are_asked_at_once_and_heard_in_order() -> None:
+    heard: list[tuple[str, Said]] = []
+    judges = [FakeJudge(Judgement(Ruling.REDACT, (), (CASE,))), FakeJudge(JudgeError("away"))]
+    rules = [RemoteRule(name="a", action=Action.REDACT), RemoteRule(name="b", on_failure=OnFailure.ALLOW)]
+    services = [Service(rule, judge) for rule, judge in zip(rules, judges, strict=True)]
+    inquiry = Inquiry(services, Phase.REQUEST, {"key": "k"}, lambda rule, one: heard.append((rule.name, one)))
+    asked = inquiry.ask(["a text", " ", "\n"])
+    await asyncio.sleep(0)
+    assert [judge.asked for judge in judges] == [[Question("request", ("a text",), {"key": "k"})]] * 2
+    assert not asked.done
+    for judge in judges:
+        judge.may_answer.set()
+    assert await asked.verdict() == (Redaction("a", (CASE,)),)
+    assert heard == [
+        ("a", Said(Verdict("a", Action.REDACT), replacements=(CASE,))),
+        ("b", Said(None, failure="away")),
+    ]
+    assert inquiry.ask([" ", ""]).done
+
+
+async def test_no_answer_in_the_time_that_is_left_is_a_failure() -> None:
+    judge = FakeJudge(Judgement(Ruling.ALLOW))
+    inquiry = Inquiry([Service(RemoteRule(name="r"), judge)], Phase.RESPONSE, {}, lambda rule, one: None)
+    with pytest.raises(ContentFiltered, match="The answer was refused by the guardrail 'r'"):
+        await inquiry.ask(["a text"]).verdict(by=0.0)
+    inquiry.close()
+    await asyncio.sleep(0)
+    assert judge.cancelled
+
+
+@pytest.mark.parametrize("texts", [("a case", "5"), ("a case 5", "b case 5")])
+def test_what_is_to_be_replaced_is_in_one_string(texts: tuple[str, str]) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": text} for text in texts]}).encode()
+    asked = [" ".join(texts)]
+    if texts[1] == "5":
+        with pytest.raises(ContentFiltered, match="The request was refused by the guardrail 'r'"):
+            redacted(body, (Redaction("r", (CASE,)),), asked, "request")
+    else:
+        made = json.loads(redacted(body, (Redaction("r", (CASE,)),), asked, "request"))
+        assert [message["content"] for message in made["messages"]] == ["a <CASE>", "b <CASE>"]
 
 
 def test_replacements() -> None:

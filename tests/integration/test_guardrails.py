@@ -17,25 +17,34 @@ from tests.integration.gateway import Gateway, free_port, running_gateway, wait_
 from tests.integration.services import Handler, Service
 
 WORD, SECRET = "Bluebird", "AKIA" + "QX5ZKVXWNCU7MR2D"
+NAME = "Dora"
 MODELS = ["gpt-4o-mini", "claude-sonnet-4-5"]
 
 
 class Judges(Service):
-    """A moderation service and a webhook. Texts with `bad` are refused."""
+    """A moderation service and a webhook. Texts with `refused` are refused; the webhook wants `Dora` redacted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = "bad"
 
     def handlers(self) -> dict[str, Handler]:
         return {"/v1/moderations": self._moderate, "/hook": self._hook}
 
     async def _moderate(self, request: web.Request) -> web.Response:
         asked = await self.note(request)
-        results = [{"flagged": "bad" in text, "categories": {"violence": "bad" in text}} for text in asked["input"]]
+        bad = [self.refused in text for text in asked["input"]]
+        results = [{"flagged": flagged, "categories": {"violence": flagged}} for flagged in bad]
         return web.json_response({"results": results})
 
     async def _hook(self, request: web.Request) -> web.Response:
         asked = await self.note(request)
         if any("slow" in text for text in asked["texts"]):
             await asyncio.sleep(5)
-        refused = any("bad" in text for text in asked["texts"])
+        if any(NAME in text for text in asked["texts"]):
+            named = [{"text": NAME, "label": "NAME"}]
+            return web.json_response({"verdict": "redact", "replacements": named})
+        refused = any(self.refused in text for text in asked["texts"])
         return web.json_response({"verdict": "block" if refused else "allow"})
 
 
@@ -52,6 +61,11 @@ def guardrails(port: int, away: int) -> dict[str, Any]:
             {"name": "tools", "tools": ["note"]},
             {"name": "moderation", "moderation": {"url": f"http://127.0.0.1:{port}/v1", "timeout_ms": 2000}},
             {"name": "hook", "webhook": hook},
+            {"name": "answers", "moderation": {"url": f"http://127.0.0.1:{port}/v1"}, "phase": "response"},
+            {"name": "answers-hook", "webhook": hook, "phase": "response"},
+            {"name": "masks", "webhook": hook, "phase": "both", "action": "redact"},
+            {"name": "masks-answers", "webhook": hook, "phase": "response", "action": "redact"},
+            {"name": "away-answers", "webhook": {**hook, "url": f"http://127.0.0.1:{away}/"}, "phase": "response"},
             {"name": "away", "webhook": {**hook, "url": f"http://127.0.0.1:{away}/hook"}},
             {"name": "away-allowed", "webhook": {**hook, "url": f"http://127.0.0.1:{away}/"}, "on_failure": "allow"},
         ],
@@ -62,6 +76,10 @@ def guardrails(port: int, away: int) -> dict[str, Any]:
             {"rules": ["trial"], "keys": ["trial"]},
             {"rules": ["NAMES"], "keys": ["redact"]},
             {"rules": ["moderation", "hook"], "keys": ["judged"]},
+            {"rules": ["answers", "answers-hook"], "keys": ["answers"], "window": 60, "overlap": 20},
+            {"rules": ["masks"], "keys": ["masks"], "window": 60, "overlap": 20},
+            {"rules": ["masks-answers"], "keys": ["masked"], "window": 60, "overlap": 20},
+            {"rules": ["away-answers"], "keys": ["away-answers"]},
             {"rules": ["away"], "keys": ["away"]},
             {"rules": ["away-allowed"], "keys": ["allowed"]},
         ],
@@ -71,9 +89,13 @@ def guardrails(port: int, away: int) -> dict[str, Any]:
 PRIVACY = {
     "key": {"value": "5f" * 32},
     "policies": [{"name": "mail", "entities": {"EMAIL_ADDRESS": "replace"}}],
-    "apply": [{"policy": "mail", "keys": ["judged", "after"]}],
+    "apply": [{"policy": "mail", "keys": ["judged", "after", "answers", "masks"]}],
 }
-ALIASES = ("before", "after", "words", "trial", "redact", "judged", "away", "allowed", "free")
+CACHE = {"key": {"value": "33" * 32}, "routes": [{"name": "kept", "models": ["azure-gpt"], "temperature": 1}]}
+ALIASES = (
+    *("before", "after", "words", "trial", "redact", "free"),
+    *("judged", "away", "allowed", "answers", "masks", "masked", "away-answers"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +117,7 @@ def running(judges: Judges) -> Iterator[Gateway]:
         keys=keys(*(key(alias, f"sk-{alias}") for alias in ALIASES)),
         guardrails=guardrails(judges.port, free_port()),
         privacy=PRIVACY,
+        cache=CACHE,
     )
     with running_gateway(made, simulators) as gateway:
         yield gateway
@@ -104,6 +127,7 @@ def running(judges: Judges) -> Iterator[Gateway]:
 def gateway(running: Gateway, judges: Judges) -> Gateway:
     running.clear()
     judges.asked.clear()
+    judges.refused = "bad"
     return running
 
 
@@ -268,6 +292,101 @@ def test_a_service_that_does_not_answer_denies(gateway: Gateway, alias: str, tex
 
 def test_unless_the_rule_allows_it(gateway: Gateway) -> None:
     assert ask(gateway, "allowed", "Hello").startswith("You said: Hello")
+
+
+# -- services on answers ----------------------------------------------------------------------------------------------
+
+HARMLESS = "All is well here. " * 6
+SLOWLY = "[[rate=300]]"  # so that frames come one by one
+
+
+def said(gateway: Gateway, alias: str, text: str) -> Iterator[str]:
+    """What comes of a stream of Messages."""
+    with (
+        anthropic(gateway, alias) as client,
+        client.messages.stream(model="claude-sonnet-4-5", max_tokens=500, messages=messages(text)) as events,
+    ):
+        yield from events.text_stream
+
+
+def responded(gateway: Gateway, alias: str, text: str) -> Iterator[str]:
+    """What comes of a stream of Responses; its end repeats it."""
+    with sdk(gateway, alias) as client:
+        pieces: list[str] = []
+        for one in client.responses.create(model="gpt-4o-mini", input=text, stream=True):
+            if one.type == "response.output_text.delta":
+                pieces.append(one.delta)
+                yield one.delta
+            if one.type == "response.completed":
+                assert one.response.output_text == "".join(pieces)
+
+
+STREAMS = [streamed, said, responded]
+each_stream = pytest.mark.parametrize("stream", STREAMS, ids=["chat", "messages", "responses"])
+
+
+@each_stream
+def test_a_service_ends_a_stream_in_its_dialect(gateway: Gateway, stream: Any) -> None:
+    seen: list[str] = []
+    pieces = stream(gateway, "answers", f"{SLOWLY}{HARMLESS}This is bad. All is well.")
+    with pytest.raises((APIError, AnthropicStatusError)) as caught:
+        seen.extend(pieces)
+    assert "was refused by the guardrail 'answers'" in str(caught.value)
+    assert "".join(seen).startswith("You said: All is well here. All is well here.")
+    assert "bad" not in "".join(seen)
+
+
+@each_stream
+def test_a_stream_that_services_allow_is_as_it_came(gateway: Gateway, judges: Judges, stream: Any) -> None:
+    text = f"{SLOWLY}{HARMLESS}Bye."
+    assert list(stream(gateway, "answers", text)) == list(stream(gateway, "free", text))
+    asked = [one for one in judges.asked if "phase" in one]
+    assert {one["phase"] for one in asked} == {"response"}
+    assert asked[0]["metadata"] == {"model": asked[0]["metadata"]["model"], "key": "answers", "team": ""}
+    assert len(asked) > 1
+
+
+@each_stream
+def test_a_service_redacts_requests_and_streams(gateway: Gateway, stream: Any) -> None:
+    text = "".join(stream(gateway, "masks", f"{SLOWLY}{HARMLESS}I am {NAME}, {NAME}@corp.example.org."))
+    assert f"{HARMLESS}I am <NAME>, {NAME}@corp.example.org." in text
+    (received,) = [one for name in ("openai", "anthropic") for one in gateway.simulator(name).log]
+    assert NAME.encode() not in received.body
+    assert b"I am <NAME>, EMAILADDRESS" in received.body
+
+
+@pytest.mark.parametrize("how", [ask, *STREAMS])
+def test_a_service_redacts_answers(gateway: Gateway, how: Any) -> None:
+    assert "".join(how(gateway, "masked", f"I am {NAME}.")).startswith("You said: I am <NAME>.")
+    (received,) = [one for name in ("openai", "anthropic") for one in gateway.simulator(name).log]
+    assert NAME.encode() in received.body
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_service_refuses_a_whole_answer(gateway: Gateway, model: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        ask(gateway, "answers", "This is bad", model)
+    assert caught.value.code == "content_filter"
+    assert requests(gateway) == 1
+
+
+def test_an_answer_that_no_service_judges_in_time_is_refused(gateway: Gateway) -> None:
+    for how in (ask, lambda *asked: list(streamed(*asked))):
+        with pytest.raises(APIError) as caught:
+            how(gateway, "away-answers", "Hello")
+        assert caught.value.code == "content_filter"
+
+
+def test_a_kept_answer_is_judged_too(gateway: Gateway, judges: Judges) -> None:
+    question = "Is this grue?"
+    assert ask(gateway, "answers", question, "azure-gpt").startswith("You said: Is this grue?")
+    wait_until(lambda: gateway.metric("llm_gateway_cache_events_total", event="kept") == 1, 5, "the answer to be kept")
+    judges.refused = "grue"
+    for how in (ask, lambda *asked: list(streamed(*asked))):
+        with pytest.raises(APIError) as caught:
+            how(gateway, "answers", question, "azure-gpt")
+        assert caught.value.code == "content_filter"
+    assert requests(gateway) == 1
 
 
 # -- what is told of it -----------------------------------------------------------------------------------------------

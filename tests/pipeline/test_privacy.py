@@ -7,13 +7,10 @@ from typing import TypeVar
 
 import pytest
 
-from extproc.app import pace
 from extproc.config.limits import Mode
 from extproc.config.model import Gateway, UsageExtraction
 from extproc.config.privacy import (
-    AnalyzerService,
     EntityAction,
-    EntityRecogniser,
     Privacy,
     PrivacyPolicy,
     PrivacyRule,
@@ -136,14 +133,6 @@ async def test_output_is_counted_as_the_provider_made_it(begin: Begin, records: 
     usage = records[0].usage
     assert usage is not None
     assert usage.output_tokens == 2
-
-
-@pytest.mark.parametrize(("timeouts", "patience"), [((), 4.0), ((200,), 3.8), ((200, 1500), 2.5)])
-def test_who_waits_for_recognisers_waits_less_for_others(timeouts: tuple[int, ...], patience: float) -> None:
-    service = AnalyzerService("http://names", "en")
-    recognisers = tuple(EntityRecogniser("n", service, ("PERSON",), timeout_ms=each) for each in timeouts)
-    assert pace(replace(privacy(), recognisers=recognisers)).patience == patience
-    assert pace(None).patience == 4.0
 
 
 async def test_every_attempt_sends_the_redacted_call(begin: Begin) -> None:
