@@ -16,10 +16,10 @@ _MOST_EXPONENT_DIGITS = 18
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 
 
-def canonical(value: Raw) -> bytes | None:
-    """The canonical form; None where there is none."""
+def canonical(value: Raw, *, ordered: bool = False) -> bytes | None:
+    """The canonical form; None where there is none. `ordered`: the order of members means something, and stays."""
     try:
-        found = _encode(_decode(value))
+        found = (_encode_as_given if ordered else _encode)(_decode(value))
     except MALFORMED:
         return None
     return found if _members(bytes(value)) == _members(found) else None
@@ -51,3 +51,4 @@ def _members(document: bytes) -> int:
 
 _decode = msgspec.json.Decoder(float_hook=_float).decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_encode_as_given = msgspec.json.Encoder().encode

@@ -94,13 +94,13 @@ def canonical_request(
 ) -> bytes | None:
     """What of a request decides its answer, in one spelling; None where that cannot be told.
 
-    `own_format`: every backend that may answer speaks the caller's format, and so assumes its defaults. `users_apart`:
+    `own_format`: every backend that may answer speaks the caller's format, and assumes its defaults. `users_apart`:
     those on whose behalf a tenant asks do not share answers. `headers` have lower-case names.
     """
     ignored = reading.ignored if users_apart else reading.ignored | reading.user
     lines = [f"{name}:{headers[name].strip()}".encode() for name in reading.headers if name in headers]
     for name in sorted(fields.keys() - ignored):
-        value = canonical(fields[name])
+        value = canonical(fields[name], ordered=name in reading.ordered)
         if value is None:
             return None
         if not _is_nothing(name, value, reading, own_format=own_format):

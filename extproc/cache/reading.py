@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Endpoint
 
 _DELIVERY = frozenset({"model", "stream", "stream_options", "prompt_cache_key", "prompt_cache_retention"})
+_SCHEMAS = frozenset({"response_format", "text", "output_config", "output_format", "tools", "functions"})
 _SAMPLING = {"temperature": b"1", "top_p": b"1"}
 _PENALTIES = {"frequency_penalty": b"0", "presence_penalty": b"0"}
 
@@ -22,7 +23,8 @@ class Reading:
     `ignored` says how the answer is delivered, `user` on whose behalf it is asked for. `neutral` are values that ask
     for nothing in any format, `defaults` those that only a backend of this same format is known to assume. `stateful`
     are fields that make an answer depend on more than the request, unless they have the value here. `headers` change
-    what the request means.
+    what the request means. In `ordered` fields the order of members means something: a model that must keep to a schema
+    gives its members in that order, and thinks in it.
     """
 
     ignored: frozenset[str] = _DELIVERY
@@ -31,6 +33,7 @@ class Reading:
     defaults: Mapping[str, bytes] = field(default_factory=dict)
     stateful: Mapping[str, bytes] = field(default_factory=dict)
     headers: tuple[str, ...] = ("openai-beta",)
+    ordered: frozenset[str] = _SCHEMAS
 
 
 _READINGS: Mapping[Endpoint, Reading] = {

@@ -92,6 +92,16 @@ SPEAKS_OPENAI = frozenset({Schema.OPENAI, Schema.AZURE_OPENAI})
 """The formats that have the endpoints of OpenAI's API without a model."""
 
 
+_HAVE_DEFAULTS = ("api.openai.com", ".openai.azure.com", ".services.ai.azure.com", "api.anthropic.com")
+
+
+def has_published_defaults(authority: str) -> bool:
+    """Whether who answers there assumes the defaults that its format's reference names. Compatible servers may have
+    their own: vLLM takes them from the model's `generation_config.json`
+    (https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html, from memory, 2026-11-30)."""
+    return authority.partition(":")[0].endswith(_HAVE_DEFAULTS)
+
+
 def addresses(schema: Schema, region: str | None) -> dict[str, Address]:
     """The well-known addresses for a format, by provider; those with a region in their host only where it is given.
 

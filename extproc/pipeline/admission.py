@@ -8,6 +8,7 @@ from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
 from extproc.cache.exact import Event
 from extproc.config.model import ForeignKeys
+from extproc.config.providers import has_published_defaults
 from extproc.errors import (
     CredentialUnavailable,
     InternalError,
@@ -278,8 +279,13 @@ class Admission:
 
 def _answerers(call: Call, legs: tuple[Leg, ...]) -> Answerers:
     classes = ",".join(f"{leg.backend.provider}/{leg.backend.schema}/{leg.target.model}" for leg in legs)
-    translators = (leg.translator(call.endpoint) for leg in legs)
-    return Answerers(classes, all(translator is not None and translator.identity for translator in translators))
+    return Answerers(classes, all(_assumes_defaults(call, leg) for leg in legs))
+
+
+def _assumes_defaults(call: Call, leg: Leg) -> bool:
+    """Whether a leg speaks the caller's format, and has the defaults that its reference names."""
+    translator = leg.translator(call.endpoint)
+    return translator is not None and translator.identity and has_published_defaults(leg.backend.authority)
 
 
 def _principal(identity: Identity) -> Principal:

@@ -64,7 +64,8 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Answerers:
-    """Who may answer: `classes` names provider, format and model of each; `own_format`: all speak the caller's."""
+    """Who may answer: `classes` names provider, format and model of each. `own_format`: all speak the caller's format,
+    and have the defaults of its reference."""
 
     classes: str
     own_format: bool

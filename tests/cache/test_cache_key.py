@@ -201,3 +201,23 @@ def test_a_key_says_nothing_of_what_it_is_of() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 to 64 bytes"):
         Keyring(b"short")
+
+
+_SCHEMA = b'{"type":"object","properties":{%s}}'
+_THINKS_FIRST, _ANSWERS_FIRST = _SCHEMA % b'"why":{},"answer":{}', _SCHEMA % b'"answer":{},"why":{}'
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (CHAT, b'{"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":%s}}}'),
+        (CHAT, b'{"tools":[{"type":"function","function":{"name":"a","parameters":%s}}]}'),
+        (CHAT, b'{"functions":[{"name":"a","parameters":%s}]}'),
+        (RESPONSES, b'{"input":"q","text":{"format":{"type":"json_schema","name":"a","schema":%s}}}'),
+        (MESSAGES, b'{"tools":[{"name":"a","input_schema":%s}]}'),
+        (MESSAGES, b'{"output_config":{"format":{"type":"json_schema","schema":%s}}}'),
+    ],
+)
+def test_the_order_of_a_schemas_members_matters(endpoint: Any, body: bytes) -> None:
+    assert request(body % _THINKS_FIRST, endpoint) != request(body % _ANSWERS_FIRST, endpoint)
+    assert request(body % _THINKS_FIRST, endpoint) == request(body.replace(b":", b" : ") % _THINKS_FIRST, endpoint)

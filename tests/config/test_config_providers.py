@@ -5,6 +5,7 @@ from gateway_documents import changed, loaded
 
 from extproc.config.mistakes import ConfigErrors
 from extproc.config.model import Backend, Schema
+from extproc.config.providers import has_published_defaults
 
 CLOUD = "region: us-east-1"
 VERTEX = "region: europe-west4\n    project: acme-prod"
@@ -166,3 +167,21 @@ def test_only_openais_own_format_passes_endpoints_without_a_model_through(schema
     with pytest.raises(ConfigErrors) as caught:
         loaded(text(schema) + "passthrough: openai\n")
     assert str(caught.value) == "gateway.yaml:12: passthrough: the backend 'openai' does not speak OpenAI's format"
+
+
+@pytest.mark.parametrize(
+    ("authority", "has"),
+    [
+        ("api.openai.com", True),
+        ("api.openai.com:443", True),
+        ("eu.api.openai.com", True),
+        ("res.openai.azure.com", True),
+        ("api.anthropic.com", True),
+        ("vllm.internal:8000", False),
+        ("openrouter.ai", False),
+        ("api.openai.com.example.org", False),
+        ("127.0.0.1:8080", False),
+    ],
+)
+def test_only_the_providers_themselves_have_the_defaults_of_their_references(authority: str, has: bool) -> None:
+    assert has_published_defaults(authority) is has

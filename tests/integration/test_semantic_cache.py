@@ -1,11 +1,12 @@
-"""Questions in other words, through real Envoy with the official SDK."""
+"""Questions in other words, through real Envoy with the official SDKs."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import anthropic
 import httpx2 as httpx
 import openai
 import pytest
@@ -154,6 +155,40 @@ def test_a_stream_gets_it_too(gateway: Gateway) -> None:
         text = "".join(chunk.choices[0].delta.content or "" for chunk in raw.parse() if chunk.choices)
     assert raw.headers["x-gateway-cache"] == "semantic-hit"
     assert text == answer
+
+
+def responses(gateway: Gateway, question: str, **more: Any) -> tuple[str, str]:
+    with openai.OpenAI(base_url=gateway.base_url, api_key="sk-one", max_retries=0) as client:
+        raw = client.responses.with_raw_response.create(model="served", input=question, store=False, **more)
+        answer: Any = raw.parse() if not more.get("stream") else list(raw.parse())[-1].response
+    return raw.headers["x-gateway-cache"], answer.output_text
+
+
+def messages(gateway: Gateway, question: str, **more: Any) -> tuple[str, str]:
+    asking: Any = {"model": "served", "max_tokens": 90, "messages": [{"role": "user", "content": question}], **more}
+    with anthropic.Anthropic(base_url=gateway.url, api_key="sk-one", max_retries=0) as client:
+        raw = client.messages.with_raw_response.create(**asking)
+        if not more.get("stream"):
+            return raw.headers["x-gateway-cache"], raw.parse().content[0].text
+        events: Any = raw.parse()
+        text = "".join(event.delta.text for event in events if event.type == "content_block_delta")
+    return raw.headers["x-gateway-cache"], text
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("then", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("speak", [responses, messages], ids=lambda speak: speak.__name__)
+def test_other_formats_have_their_own_answers(
+    gateway: Gateway, speak: Callable[..., tuple[str, str]], first: bool, then: bool
+) -> None:
+    thing = f"{speak.__name__} {first} {then}".lower()
+    state, answer = speak(gateway, f"How do I clean {thing}?", stream=first)
+    again, same = speak(gateway, f"How can I clean {thing}, please?", stream=then)
+    near, _ = speak(gateway, f"How can I not clean {thing}, please?", stream=then)
+    assert (state, again, near) == ("miss", "semantic-hit", "miss")
+    assert same == answer != ""
+    assert asked(gateway) == 2
+    assert ask(gateway, f"How can I clean {thing}?")[0] == "miss"  # another format's
 
 
 @pytest.mark.parametrize(
