@@ -1,9 +1,11 @@
 """How a request and a stream are measured: the gateway and the way past it in turns, so that noise meets both."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from bench.jobs import ClosedLoop, ClosedReport, Streams, StreamsReport
 from bench.result import Result
@@ -145,6 +147,41 @@ def streams(name: str, stack: Stack, pair: StreamPair) -> Result:
             "messages_per_frame": (messages - short_messages) / (pair.frame_count - pair.short_count),
             "frames_per_second": usage.count / usage.elapsed,
             "generator_cpu_share": usage.generator / usage.elapsed,
+            "envoy_rss_mb": stack.envoy().rss_mb,
+        },
+    )
+
+
+def coalesced(name: str, stack: Stack, pairs: Sequence[Pair], job: Streams) -> Result:
+    """Identical streams that are begun at once, round by round: what the provider is asked, and when followers get what
+    it says. `job` says how many; a round's own request takes the place of its."""
+    first, transit, upstream, usage = _Rounds(), _Rounds(), [], _Usage()
+    for pair in pairs:
+        bare = _all_right(stack.generator.streams(replace(job, port=stack.ports.bare, request=pair.bare)))
+        before = stack.asked()
+        with _counting(stack, usage):
+            report = _all_right(stack.generator.streams(replace(job, request=pair.governed)))
+        upstream.append(stack.asked() - before)
+        usage.count += len(report.transit)
+        first.bare.append(percentile(bare.first, 50))
+        first.governed.append(percentile(report.first, 50))
+        transit.bare.append(percentile(bare.transit, 50))
+        transit.governed.append(percentile(report.transit, 50))
+    return Result(
+        name,
+        added_p50_ms=first.added(),
+        cpu_us_per_request=usage.worker / (len(pairs) * job.streams) * 1e6,
+        rss_mb=stack.worker().rss_mb,
+        more={
+            "streams": job.streams,
+            "most_upstream_requests": max(upstream),
+            "governed_p50_ms": median(first.governed),
+            "bare_p50_ms": median(first.bare),
+            "added_frame_p50_ms": transit.added(),
+            "governed_frame_p50_ms": median(transit.governed),
+            "bare_frame_p50_ms": median(transit.bare),
+            "cpu_us_per_frame": usage.per_item(usage.worker),
+            "envoy_cpu_us_per_frame": usage.per_item(usage.envoy),
             "envoy_rss_mb": stack.envoy().rss_mb,
         },
     )

@@ -18,6 +18,7 @@ _WORDS, _LONG_WORDS = 10, 600  # about 0.6 KB and 4 KB of answer
 _STREAMS, _FRAMES, _EVERY, _RAMP = 16, 200, 0.01, 0.1
 _SHORT_FRAMES, _SHORT_EVERY = 2, 0.002
 _HELD_STREAMS, _HELD_FRAMES, _HELD_EVERY, _HELD_RAMP = 2000, 75, 0.2, 8.0
+_SHARED_STREAMS, _SHARED_FRAMES, _SHARED_EVERY, _SHARED_RAMP, _SHARED_ROUNDS = 100, 40, 0.05, 0.1, 5
 _MEMORY_REQUESTS, _MEMORY_STEPS = 100_000, 10
 
 
@@ -134,6 +135,28 @@ def _cache_hit(name: str, envoy_concurrency: int) -> Result:
         return measure.requests(name, running, _chat(OPENAI_MODEL, _KB, _WORDS))
 
 
+def _coalesced(name: str, envoy_concurrency: int) -> Result:
+    """A hundred streams of one question at once, another question each round, against a hundred upstream streams."""
+    asked = payloads.frames(_SHARED_FRAMES, _SHARED_EVERY)
+
+    def pair(number: int) -> Pair:
+        request = payloads.openai_chat(OPENAI_MODEL, _KB, f"{asked} question {number}", stream=True)
+        return Pair(request, request)
+
+    with stack.running(envoy_concurrency, cached=True) as running:
+        job = Streams(
+            "127.0.0.1",
+            running.ports.governed,
+            b"",
+            streams=_SHARED_STREAMS,
+            frames=_SHARED_FRAMES,
+            ending=OPENAI_ENDING,
+            ramp=_SHARED_RAMP,
+            patience=30.0,
+        )
+        return measure.coalesced(name, running, [pair(number) for number in range(_SHARED_ROUNDS)], job)
+
+
 def _restored(name: str, envoy_concurrency: int) -> Result:
     """A stream in which placeholders may come back, against one of a key without a policy, both through the gateway."""
     make = partial(payloads.openai_chat, OPENAI_MODEL, _KB, stream=True)
@@ -158,6 +181,7 @@ SCENARIOS = {
     "chat_translated": Scenario("the same as `chat`, by an Anthropic backend", _exchange(_translated(_KB, _WORDS))),
     "governed": Scenario("`chat` with 3 limits and a budget in Redis, against the gateway without", _governed),
     "cache_hit": Scenario("`chat` whose answer is kept already", _cache_hit),
+    "coalesced": Scenario("100 identical streams at once, asked upstream once", _coalesced),
     "fallback": Scenario("`chat` whose first target answers 503", _exchange(_chat(RESILIENT_MODEL, _KB, _WORDS))),
     "stream_count": Scenario("stream, frames counted in Python", _streams(_openai_streams, OPENAI_ENDING)),
     "stream_translated": Scenario(

@@ -82,6 +82,11 @@ class Stack:
         text = _get(self.ports.envoy_admin, "/stats?filter=ext_proc.*stream_msgs_sent").decode()
         return sum(int(line.rpartition(": ")[2]) for line in text.splitlines() if line.startswith("http."))
 
+    def asked(self) -> int:
+        """How many requests the provider has had through the gateway since the start."""
+        text = _get(self.ports.envoy_admin, "/stats?filter=^cluster.openai.upstream_rq_total$").decode()
+        return int(text.rpartition(": ")[2])
+
 
 @contextlib.contextmanager
 def running(

@@ -7,6 +7,7 @@ stream is not `open` to others.
 
 import asyncio
 from dataclasses import dataclass, field
+from enum import Enum
 
 from extproc.genai.usage import TokenUsage
 
@@ -15,6 +16,14 @@ MOST_BACKLOG = 1 << 20
 
 MOST_WAITING = 8 << 20
 """Bytes that may wait for one listener: who takes them more slowly than that is cut off."""
+
+
+class End(Enum):
+    """How a stream ended: the answer is whole, it ends with an error that says so, or it broke off."""
+
+    WHOLE = "whole"
+    ERROR = "error"
+    BROKEN = "broken"
 
 
 @dataclass(slots=True)
@@ -34,7 +43,7 @@ class Broadcast:
         self._backlog: list[bytes] = []
         self._kept = 0
         self._listeners: set[Listener] = set()
-        self._ended = False
+        self._how: End | None = None
         self._usage: TokenUsage | None = None
 
     def __len__(self) -> int:
@@ -42,7 +51,7 @@ class Broadcast:
         return len(self._listeners)
 
     def add(self, piece: bytes) -> None:
-        if self._ended or not piece:
+        if self._how is not None or not piece:
             return
         for listener in tuple(self._listeners):
             listener._put(piece)
@@ -52,11 +61,15 @@ class Broadcast:
     def end(self, usage: TokenUsage | None = None) -> None:
         """That was the whole answer, and what it used."""
         self._usage = usage
-        self._end(whole=True)
+        self._end(End.WHOLE)
+
+    def end_in_error(self) -> None:
+        """The last piece told of an error."""
+        self._end(End.ERROR)
 
     def abort(self) -> None:
         """Nothing more comes, and the answer is not whole. Does nothing after its end."""
-        self._end(whole=False)
+        self._end(End.BROKEN)
         self.close()
 
     def close(self) -> None:
@@ -70,10 +83,10 @@ class Broadcast:
         """To be called while the broadcast is open."""
         listener = Listener(self)
         listener._put(b"".join(self._backlog))
-        if self._ended:
-            listener._finish(self._usage, whole=True)
-        else:
+        if self._how is None:
             self._listeners.add(listener)
+        else:
+            listener._finish(self._how, self._usage)
         return listener
 
     def _keep(self, piece: bytes) -> None:
@@ -84,30 +97,29 @@ class Broadcast:
         self._kept += len(piece)
         self._room.left -= len(piece)
 
-    def _end(self, *, whole: bool) -> None:
-        if self._ended:
+    def _end(self, how: End) -> None:
+        if self._how is not None:
             return
-        self._ended = True
+        self._how = how
         for listener in self._listeners:
-            listener._finish(self._usage, whole=whole)
+            listener._finish(how, self._usage)
         self._listeners.clear()
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One who follows. `whole` and `usage` are known when `take` has given nothing."""
+    """One who follows. `end` and `usage` are known when `take` has given nothing."""
 
     _broadcast: Broadcast
-    whole: bool = False
+    end: End | None = None
     usage: TokenUsage | None = None
     _pieces: list[bytes] = field(default_factory=list)
     _waiting: int = 0
-    _ended: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self) -> bytes:
         """All that has come since the last time, once there is some; empty at the end."""
-        while not self._pieces and not self._ended:
+        while not self._pieces and self.end is None:
             self._news.clear()
             await self._news.wait()
         return self.take_now()
@@ -129,10 +141,10 @@ class Listener:
         self._waiting += len(piece)
         if self._waiting > MOST_WAITING:
             self._pieces.clear()
-            self._finish(None, whole=False)
+            self._finish(End.BROKEN, None)
             self.leave()
         self._news.set()
 
-    def _finish(self, usage: TokenUsage | None, *, whole: bool) -> None:
-        self._ended, self.whole, self.usage = True, whole, usage
+    def _finish(self, how: End, usage: TokenUsage | None) -> None:
+        self.end, self.usage = how, usage
         self._news.set()

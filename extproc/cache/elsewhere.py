@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from extproc.apischema.malformed import MALFORMED
-from extproc.cache.broadcast import Broadcast, Listener
+from extproc.cache.broadcast import Broadcast, End, Listener
 from extproc.cache.entry import Codec, Entry, Unreadable
 from extproc.cache.flight import Landing, Lead
 from extproc.cache.key import Key
@@ -23,7 +23,7 @@ from extproc.genai.usage import TokenUsage
 from extproc.store.base import StoreAway
 
 _RENEW_SECONDS = 1.0
-_FORM, _PIECE, _END = b"f", b"p", b"e"
+_FORM, _PIECE, _END, _ERROR = b"f", b"p", b"e", b"x"
 
 _encode_usage = msgspec.msgpack.Encoder().encode
 _decode_usage = msgspec.msgpack.Decoder(TokenUsage | None).decode
@@ -79,6 +79,7 @@ class Herald:
         self._broadcast: Broadcast | None = None
         self._listener: Listener | None = None
         self._shown = 0
+        self._ended = False
         self._watched = False
         self._one_at_a_time = asyncio.Lock()  # an operation that is cancelled may have been done or not
 
@@ -137,10 +138,21 @@ class Herald:
             pieces.append(_FORM + self._broadcast.form.encode())
         if data := self._listener.take_now():
             pieces.append(_PIECE + data)
-        if self._listener.whole:
-            self._listener.whole = False
-            pieces.append(_END + _encode_usage(self._listener.usage))
+        ending = self._ending(self._listener)
+        if ending and not self._ended:
+            self._ended = True
+            pieces.append(ending)
         return pieces
+
+    @staticmethod
+    def _ending(listener: Listener) -> bytes:
+        """Nothing for a stream that goes on, or broke off: the lease tells that."""
+        match listener.end:
+            case End.WHOLE:
+                return _END + _encode_usage(listener.usage)
+            case End.ERROR:
+                return _ERROR
+        return b""
 
 
 class Watch:
@@ -206,3 +218,5 @@ class Watch:
         elif self._broadcast is not None and kind == _END:
             self._whole = True
             self._broadcast.end(_decode_usage(data))
+        elif self._broadcast is not None and kind == _ERROR:
+            self._broadcast.end_in_error()

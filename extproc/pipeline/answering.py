@@ -22,7 +22,7 @@ from extproc.wire.sse import SSEError
 
 _UNTOUCHED = Deliver(None)
 _NOTHING = Deliver(b"")
-_EVENT_STREAM = "text/event-stream; charset=utf-8"
+_AS_STREAM = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 
 
 class Answering:
@@ -162,6 +162,10 @@ class Answering:
         if event.status != 200 or translator is None:
             raise NoBackendAvailable("The answer to an identical request did not come.", headers={"retry-after": "1"})
         self._progress.cost = 0
+        if answer.is_event_stream(event.headers) and not (self._screening.rewrites_answers or self._caching.charges):
+            self.ended = True  # as far as we see: the worker that serves it tells of its end
+            self._progress.data_path, self._progress.streamed = DataPath.CACHE, True
+            return Receive(BodyMode.NONE, (*self._gateway_headers(), *_AS_STREAM), answer.NOT_FOR_CALLERS)
         return self._receive(event, translator, DataPath.CACHE)
 
     def _receive(self, event: ResponseHeaders, translator: Translator, data_path: DataPath) -> Receive:
@@ -182,7 +186,7 @@ class Answering:
             remove = (*remove, "content-length")
         headers = self._gateway_headers()
         if streamed:
-            headers = (*headers, ("content-type", _EVENT_STREAM), ("cache-control", "no-cache"))
+            headers = (*headers, *_AS_STREAM)
         return Receive(self._mode, headers, remove)
 
     def _data_path(self, translator: Translator) -> DataPath:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Raw
 
+from extproc.apischema.dialect import Dialect
 from extproc.apischema.endpoints import Kind
-from extproc.cache.broadcast import Broadcast, Listener
+from extproc.cache.broadcast import Broadcast, End, Listener
 from extproc.cache.document import stream_form
 from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Question, Surroundings, Waiting
 from extproc.cache.key import Key, Keyring, Partition, canonical_request
@@ -22,7 +23,7 @@ from extproc.cache.reading import reading_of
 from extproc.cache.record import Recorder, recorder
 from extproc.config.cache import CacheRoute, Followers
 from extproc.config.lookup import covers
-from extproc.errors import InternalError
+from extproc.errors import InternalError, UpstreamError
 from extproc.exchange.actions import HeaderList
 from extproc.genai.usage import TokenUsage
 from extproc.policy.principal import Principal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # for those who have semantic routes only: it takes 30 ms
 
 _EVENT_STREAM = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 _JSON = (("content-type", "application/json"),)
+_BROKEN = "The answer to an identical request, which this one shared, broke off."
 
 
 class Lookups(Protocol):
@@ -100,13 +102,14 @@ class Caching:
     """One of an exchange. Without a shelf, or a route for the model, it does nothing.
 
     `relayed`: Envoy can be sent to the worker for an answer that is under way. `usage` is what an answer used that was
-    followed, when it has come.
+    followed, when it has come; `broke`, whether it came to no good end.
     """
 
     def __init__(self, shelf: Shelf | None, *, relayed: bool = False) -> None:
         self._shelf = shelf
         self._waiting = Waiting.APART if relayed else Waiting.HERE
         self.usage: TokenUsage | None = None
+        self.broke = False
         self._label = ""
         self._outcome = ""
         self._key: Key | None = None
@@ -197,7 +200,7 @@ class Caching:
                 self.usage = found.entry.usage
                 return Followed(call.stream, _once(self._kept(found, call).body))
             case Live(listener=listener):
-                return Followed(True, self._pieces(listener))
+                return Followed(True, self._pieces(listener, call.endpoint.dialect))
             case Miss():
                 return None
 
@@ -267,13 +270,15 @@ class Caching:
         )
         return Kept(body, hit.entry.usage)
 
-    async def _pieces(self, listener: Listener) -> AsyncIterator[bytes]:
+    async def _pieces(self, listener: Listener, dialect: Dialect) -> AsyncIterator[bytes]:
         try:
             while piece := await listener.take():
                 yield piece
             self.usage = listener.usage
-            if not listener.whole and self._shelf is not None:
+            self.broke = listener.end is not End.WHOLE
+            if listener.end is End.BROKEN and self._shelf is not None:
                 self._shelf.surroundings.count(Event.BROKEN)
+                yield dialect.event(UpstreamError(_BROKEN))
         finally:
             listener.leave()
 
@@ -366,6 +371,8 @@ class _Recorded:
         rest = self._inner.finish()
         self._take(rest)
         self._finished()
+        if self._broadcast is not None and (self.outcome.error or not self.outcome.complete):
+            self._broadcast.end_in_error()
         return rest
 
     def _take(self, out: bytes) -> None:

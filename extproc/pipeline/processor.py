@@ -139,6 +139,8 @@ class Exchange:
         progress = self._progress
         if self._answering is not None and not self._answering.ended and not progress.error_type:
             progress.error_type = self._how_it_broke(self._answering)
+        if self._caching.broke:
+            progress.error_type = progress.error_type or "upstream_error"
         self._settle()
         self._screening.close()
         self._tell_findings()

@@ -13,7 +13,7 @@ import pytest
 
 from extproc.apischema.endpoints import CHAT
 from extproc.cache.base import Cache, Purged, Slot
-from extproc.cache.broadcast import Broadcast
+from extproc.cache.broadcast import Broadcast, End
 from extproc.cache.entry import Codec, Entry
 from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Pace, Question, Surroundings, Waiting
 from extproc.cache.key import Key, Keyring, Partition
@@ -406,7 +406,7 @@ async def test_a_leader_that_fails_before_it_began_is_followed_by_one_other() ->
     for task in waiting[1:]:
         found = await task
         assert isinstance(found, Live)
-        assert (await everything(found), found.listener.whole) == (b"all", True)
+        assert (await everything(found), found.listener.end) == (b"all", End.WHOLE)
 
 
 async def test_a_leader_that_fails_in_the_middle_breaks_what_follows() -> None:
@@ -417,7 +417,7 @@ async def test_a_leader_that_fails_in_the_middle_breaks_what_follows() -> None:
     whole = asyncio.create_task((await follower(cache, streaming("other"))).wait())
     await asyncio.sleep(0)
     await lead.failed()
-    assert (await everything(found), found.listener.whole) == (b"", False)
+    assert (await everything(found), found.listener.end) == (b"", End.BROKEN)
     assert isinstance(await whole, Miss)
 
 
@@ -447,7 +447,7 @@ async def test_an_answer_that_is_not_kept_is_shared_while_it_comes() -> None:
     assert await lead.answered(CUT, USAGE) != ""
     found = await one.wait()
     assert isinstance(found, Live)
-    assert (await everything(found), found.listener.whole) == (b"cut short", True)
+    assert (await everything(found), found.listener.end) == (b"cut short", End.WHOLE)
     assert isinstance(await whole, Miss)  # nobody knows whether it can be said in another form
 
 
@@ -568,10 +568,24 @@ async def test_a_stream_is_followed_from_another_worker(server: Server) -> None:
         broadcast.end()
         await lead.answered(ANSWER, USAGE)
         assert [await everything(live) for live in lives if isinstance(live, Live)] == [b"three"] * 3
-        assert all(live.listener.whole for live in lives if isinstance(live, Live))
+        assert all(live.listener.end is End.WHOLE for live in lives if isinstance(live, Live))
         for cache in (one, two, three):
             kept = await cache.find(replace(streaming(), waiting=Waiting.NOT))
             assert isinstance(kept, Hit)
+
+
+async def test_an_error_that_was_told_of_is_told_in_every_worker(server: Server) -> None:
+    async with Workers(server, 2) as (one, two):
+        lead = await miss(one, streaming())
+        broadcast = begun(lead)
+        broadcast.add(b"one ")
+        found = await answer_of(two, streaming())
+        assert isinstance(found, Live)
+        assert await found.listener.take() == b"one "
+        broadcast.add(b"error")
+        broadcast.end_in_error()
+        await lead.failed()
+        assert (await everything(found), found.listener.end) == (b"error", End.ERROR)
 
 
 async def test_what_is_shown_to_other_workers_is_sealed(server: Server) -> None:
@@ -598,7 +612,7 @@ async def test_a_stream_that_breaks_in_another_worker_breaks_here_too(server: Se
         assert isinstance(found, Live)
         assert await found.listener.take() == b"one "
         await lead.failed()
-        assert (await everything(found), found.listener.whole) == (b"", False)
+        assert (await everything(found), found.listener.end) == (b"", End.BROKEN)
 
 
 async def test_pieces_that_somebody_altered_are_not_given_on(server: Server) -> None:
@@ -611,7 +625,7 @@ async def test_pieces_that_somebody_altered_are_not_given_on(server: Server) -> 
         assert await found.listener.take() == b"one "
         with server.client() as client:
             client.rpush(shown_by(workers, client), b"p" + b"x" * 40)
-        assert (await everything(found), found.listener.whole) == (b"", False)
+        assert (await everything(found), found.listener.end) == (b"", End.BROKEN)
         await lead.failed()
 
 

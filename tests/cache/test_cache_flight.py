@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from extproc.cache.broadcast import MOST_BACKLOG, MOST_WAITING, Broadcast, Room
+from extproc.cache.broadcast import MOST_BACKLOG, MOST_WAITING, Broadcast, End, Room
 from extproc.cache.entry import Entry
 from extproc.cache.flight import Flights, Landing, Lead, Outcome, Seat
 
@@ -136,7 +136,7 @@ async def test_a_newcomer_gets_all_of_a_stream_that_has_ended() -> None:
     broadcast.add(b"two")
     broadcast.end()
     listener = broadcast.listen()
-    assert (await listener.take(), await listener.take(), listener.whole) == (b"one two", b"", True)
+    assert (await listener.take(), await listener.take(), listener.end) == (b"one two", b"", End.WHOLE)
 
 
 async def test_a_stream_that_is_too_long_is_closed_to_newcomers_and_given_on_to_the_rest() -> None:
@@ -151,7 +151,7 @@ async def test_a_stream_that_is_too_long_is_closed_to_newcomers_and_given_on_to_
     assert (broadcast.open, room.left) == (False, 64 << 20)
     broadcast.end()
     assert await listener.take() == piece + piece + b"y"
-    assert (await listener.take(), listener.whole) == (b"", True)
+    assert (await listener.take(), listener.end) == (b"", End.WHOLE)
 
 
 async def test_all_streams_of_a_worker_share_one_room() -> None:
@@ -172,8 +172,8 @@ async def test_who_does_not_take_what_comes_is_cut_off() -> None:
         broadcast.add(piece)
         assert await quick.take() == piece
     broadcast.end()
-    assert (await slow.take(), slow.whole) == (b"", False)
-    assert (await quick.take(), quick.whole) == (b"", True)
+    assert (await slow.take(), slow.end) == (b"", End.BROKEN)
+    assert (await quick.take(), quick.end) == (b"", End.WHOLE)
 
 
 async def test_who_has_left_is_given_nothing() -> None:

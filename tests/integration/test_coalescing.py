@@ -213,9 +213,17 @@ async def test_a_leader_that_leaves_in_the_middle_ends_what_follows_with_an_erro
     answer = await follower
     assert answer.state == "coalesced"
     assert answer.text
-    assert "ended" in answer.error
+    assert answer.error == "The answer to an identical request, which this one shared, broke off."
     assert (await Asked().stream(client, f"[[tokens=3]] {question}")).state == "miss"
     wait_until(lambda: gateway.metric("llm_gateway_cache_events_total", event="broken") >= 1, 5, "the count")
+
+
+async def test_an_error_of_the_providers_is_told_once_to_all(gateway: Gateway, client: Any, question: str) -> None:
+    slow = f"[[tokens=30 rate=20 error_in_stream_after=12]] {question}"
+    leader, follower = await asyncio.gather(Asked().stream(client, slow), after(0.3, Asked().stream(client, slow)))
+    assert (leader.state, follower.state) == ("miss", "coalesced")
+    assert leader.error == follower.error != ""
+    assert leader.text == follower.text
 
 
 async def test_a_follower_that_leaves_harms_nobody(gateway: Gateway, client: Any, question: str) -> None:
