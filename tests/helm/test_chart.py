@@ -358,6 +358,82 @@ def test_keda_counts_open_streams() -> None:
     }
 
 
+NAMES = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+PROVIDERS = {"ports": [{"port": 443}]}
+
+
+def egress(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the gateway's own pods may go."""
+    policies = [item for item in manifests(*changes) if item["kind"] == "NetworkPolicy"]
+    rules: list[dict[str, Any]] = find(policies, "NetworkPolicy")["spec"]["egress"]
+    return rules
+
+
+def stored(redis: str) -> dict[str, Any]:
+    return {"gateway": {"document": f"{DOCUMENT}store: {{redis: {redis}}}\n"}}
+
+
+THEIR_DOCUMENT = {"gateway": {"document": "", "existingConfigMap": "theirs"}}
+REDIS: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "none": ({}, []),
+    "a port in the document": (stored('{url: "rediss://redis.example.com:6380/0"}'), [6380]),
+    "no port in the document": (stored('{url: "redis://redis.example.com"}'), [6379]),
+    "an IPv6 address": (stored('{url: "redis://[fd00::7]/0"}'), [6379]),
+    "a socket": (stored('{url: "unix:///run/redis.sock"}'), []),
+    "sentinels and servers behind them": (
+        stored('{mode: sentinel, master_name: m, nodes: ["a.example.com", "b.example.com:26380"]}'),
+        [26379, 26380, 6379],
+    ),
+    "a cluster": (stored('{mode: cluster, nodes: ["a:7000", "b:7001", "c:7000"]}'), [7000, 7001]),
+    "a password": ({"redis": {"passwordSecret": {"name": "llm-redis"}}}, [6379]),
+    "a password, and a document elsewhere": (
+        {**THEIR_DOCUMENT, "redis": {"passwordSecret": {"name": "llm-redis"}}},
+        [6379],
+    ),
+    "a document elsewhere": (THEIR_DOCUMENT, []),
+    "ports that are named": ({**THEIR_DOCUMENT, "redis": {"ports": [6380, 6381]}}, [6380, 6381]),
+    "other ports than the document's": (
+        {**stored('{mode: cluster, nodes: ["a:7000"]}'), "redis": {"ports": [7000, 7005]}},
+        [7000, 7005],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REDIS)
+def test_pods_reach_a_redis_that_the_values_show(name: str) -> None:
+    changes, ports = REDIS[name]
+    opened = [{"ports": [{"port": port} for port in ports]}] if ports else []
+    assert egress(changes) == [NAMES, PROVIDERS, *opened]
+
+
+@pytest.mark.parametrize("mode", ["istio", "envoy-gateway"])
+def test_pods_of_a_mesh_reach_redis_too(mode: str) -> None:
+    assert {"ports": [{"port": 6380}]} in egress(MODES[mode], {"redis": {"ports": [6380]}})
+
+
+def test_redis_may_be_bound_to_a_place() -> None:
+    place = [{"ipBlock": {"cidr": "10.20.0.0/24"}}, {"namespaceSelector": {"matchLabels": {"name": "redis"}}}]
+    changes = {"redis": {"passwordSecret": {"name": "llm-redis"}, "to": place}}
+    assert egress(changes)[2:] == [{"ports": [{"port": 6379}], "to": place}]
+
+
+def test_the_embedded_redis_is_reached_and_no_other() -> None:
+    labels = {"app.kubernetes.io/name": "llm-extproc-redis", "app.kubernetes.io/instance": RELEASE}
+    changes = stored('{url: "redis://llm-extproc-redis:6379/0"}')
+    to = [{"podSelector": {"matchLabels": labels}}]
+    assert egress(EMBEDDED_REDIS, changes)[2:] == [{"to": to, "ports": [{"port": 6379}]}]
+
+
+def test_the_notes_say_which_redis_is_open() -> None:
+    def notes(changes: dict[str, Any]) -> str:
+        return texts(changes)["llm-extproc/templates/NOTES.txt"]
+
+    assert "out to Redis, port 6380, 6381: redis.ports" in notes({"redis": {"ports": [6380, 6381]}})
+    assert "to no Redis: if the document in theirs names one, set redis.ports." in notes(THEIR_DOCUMENT)
+    assert "to no Redis: gateway.document names none." in notes({})
+    assert "Redis" not in notes({"networkPolicy": {"enabled": False}})
+
+
 def test_applications_reach_the_cluster_and_nothing_else() -> None:
     policy = find(
         [item for item in manifests(EGRESS) if item["kind"] == "NetworkPolicy"], "NetworkPolicy", f"{RELEASE}-egress-0"

@@ -57,6 +57,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"redis": {"embedded": {"enabled": True}}},
         "redis.embedded.passwordSecret.name is empty",
     ),
+    "ports of the embedded Redis": (
+        {"redis": {"ports": [6380], "embedded": {"enabled": True, "passwordSecret": {"name": "b"}}}},
+        "redis.ports and redis.to are for a Redis of yours",
+    ),
+    "a place for no Redis": (
+        {"redis": {"to": [{"ipBlock": {"cidr": "10.2.0.0/24"}}]}},
+        "redis.to is set, and neither",
+    ),
+    "a port of Redis": ({"redis": {"ports": [0]}}, "/redis/ports/0"),
+    "a peer of Redis": ({"redis": {"to": [{"cidr": "10.2.0.0/24"}]}}, "/redis/to/0"),
     "KEDA without Prometheus": ({"autoscaling": {"kind": "keda"}}, "autoscaling.prometheusAddress is empty"),
     "fewest above most": ({"autoscaling": {"minReplicas": 20}}, "autoscaling.minReplicas is larger"),
     "a sidecar that scales": ({**MODES["sidecar"], "autoscaling": {"kind": "hpa"}}, "autoscaling.kind"),

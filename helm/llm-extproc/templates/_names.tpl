@@ -53,6 +53,38 @@ llm-extproc/sidecar: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
+{{- /* Ports of a Redis that is not ours, as a YAML list: those the values name, or else those of its addresses in the
+       document; where the values do not show an address, its password tells that there is one. */ -}}
+{{- define "llm-extproc.redisPorts" -}}
+{{- $ports := list }}
+{{- if .Values.redis.ports }}
+{{- $ports = .Values.redis.ports }}
+{{- else if not .Values.redis.embedded.enabled }}
+{{- $redis := dict }}
+{{- with get (.Values.gateway.document | fromYaml) "store" }}
+{{- if and (kindIs "map" .) (kindIs "map" (get . "redis")) }}
+{{- $redis = get . "redis" }}
+{{- end }}
+{{- end }}
+{{- $addresses := get $redis "nodes" | default list }}
+{{- with get $redis "url" }}
+{{- if not (hasPrefix "unix:" (toString .)) }}
+{{- $addresses = list (toString . | trimPrefix "redis://" | trimPrefix "rediss://" | regexFind "^[^/]*") }}
+{{- end }}
+{{- end }}
+{{- $sentinels := eq (get $redis "mode" | toString) "sentinel" }}
+{{- range (ternary $addresses list (kindIs "slice" $addresses)) }}
+{{- $port := . | toString | regexFind ":[0-9]+$" | trimPrefix ":" | default (ternary "26379" "6379" $sentinels) }}
+{{- $ports = append $ports (int $port) }}
+{{- end }}
+{{- /* Of the servers behind sentinels; and of one in a document that is not here */ -}}
+{{- if or (and $sentinels $addresses) (and (not $redis) .Values.redis.passwordSecret.name) }}
+{{- $ports = append $ports 6379 }}
+{{- end }}
+{{- end }}
+{{- $ports | uniq | toJson }}
+{{- end }}
+
 {{- /* repository:tag, or repository@digest; takes an image and the tag where it names none. */ -}}
 {{- define "llm-extproc.image" -}}
 {{- if .image.digest -}}

@@ -35,6 +35,7 @@
 {{- end }}
 {{- include "llm-extproc.tlsRules" . }}
 {{- include "llm-extproc.redisRules" . }}
+{{- include "llm-extproc.redisPortRules" . }}
 {{- include "llm-extproc.scalingRules" . }}
 {{- include "llm-extproc.meshRules" . }}
 {{- end }}
@@ -62,12 +63,21 @@
 
 {{- define "llm-extproc.redisRules" -}}
 {{- if .Values.redis.embedded.enabled }}
+{{- if or .Values.redis.ports .Values.redis.to }}
+{{- fail "redis.ports and redis.to are for a Redis of yours, and redis.embedded.enabled is set: one of them" }}
+{{- end }}
 {{- if .Values.redis.passwordSecret.name }}
 {{- fail "redis.passwordSecret.name and redis.embedded.enabled are both set: one of them" }}
 {{- end }}
 {{- if not .Values.redis.embedded.passwordSecret.name }}
 {{- fail "redis.embedded.passwordSecret.name is empty: name a Secret with the password" }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "llm-extproc.redisPortRules" -}}
+{{- if and .Values.redis.to (not (include "llm-extproc.redisPorts" . | fromYamlArray)) }}
+{{- fail "redis.to is set, and neither gateway.document nor redis.passwordSecret shows that there is a Redis: set redis.ports" }}
 {{- end }}
 {{- end }}
 
