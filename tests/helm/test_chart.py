@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -353,9 +354,32 @@ def test_keda_counts_open_streams() -> None:
     (trigger,) = find(manifests(KEDA), "ScaledObject")["spec"]["triggers"]
     assert trigger["metadata"] == {
         "serverAddress": "http://prometheus:9090",
-        "query": 'sum(llm_gateway_open_exchanges{namespace="ai",pod=~"llm-extproc-.*"})',
+        "query": f'sum(llm_gateway_open_exchanges{{namespace="ai",pod=~"{POD_NAMES}"}})',
         "threshold": "200",
     }
+
+
+POD_NAMES = "llm-extproc-[bcdfghjklmnpqrstvwxz2456789]{1,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+
+
+@pytest.mark.parametrize("name", ["llm-extproc-7d4b9c8f6x-x2x9k", "llm-extproc-6f-zz4tq"])
+def test_keda_counts_this_deployments_pods(name: str) -> None:
+    assert re.fullmatch(POD_NAMES, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llm-extproc-canary-7d4b9c8f6x-x2x9k",  # another release of this chart
+        "llm-extproc-bw-7d4b9c8f6x-x2x9k",
+        "llm-extproc-redis-7d4b9c8f6x-x2x9k",
+        "my-llm-extproc-7d4b9c8f6x-x2x9k",
+        "llm-extproc-redis-0",
+        "llm-extproc-check",
+    ],
+)
+def test_keda_counts_no_other_pods(name: str) -> None:
+    assert not re.fullmatch(POD_NAMES, name)
 
 
 NAMES = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
