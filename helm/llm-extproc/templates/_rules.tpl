@@ -33,11 +33,24 @@
 {{- end }}
 {{- $_ := set $ports $key $name }}
 {{- end }}
+{{- include "llm-extproc.yamlRules" . }}
 {{- include "llm-extproc.tlsRules" . }}
 {{- include "llm-extproc.redisRules" . }}
 {{- include "llm-extproc.redisPortRules" . }}
 {{- include "llm-extproc.scalingRules" . }}
 {{- include "llm-extproc.meshRules" . }}
+{{- end }}
+
+{{- /* fromYaml gives what it could not read, and what is no mapping, as a mapping with the message in "Error". */ -}}
+{{- define "llm-extproc.yamlRules" -}}
+{{- with get (.Values.gateway.document | fromYaml) "Error" }}
+{{- fail (printf "gateway.document is not YAML, or no mapping: %v" .) }}
+{{- end }}
+{{- range $file, $text := .Values.clusters.files }}
+{{- with get ($text | fromYaml) "Error" }}
+{{- fail (printf "clusters.files[%q] is not YAML, or no mapping: %v" $file .) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "llm-extproc.tlsRules" -}}
@@ -97,12 +110,28 @@
 {{- end }}
 {{- end }}
 
+{{- /* Istio: the mesh's proxy has the clusters of these files and no others. */ -}}
+{{- define "llm-extproc.istioRules" -}}
+{{- $names := list }}
+{{- range (include "llm-extproc.teamsClusters" . | fromYamlArray) }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- range $index, $provider := .Values.mesh.providers }}
+{{- if not (has $provider.cluster $names) }}
+{{- fail (printf "mesh.providers[%d].cluster: no file of clusters.files has the cluster %q, but %s" $index $provider.cluster ($names | sortAlpha | join ", " | default "none at all")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "llm-extproc.meshRules" -}}
 {{- if and (eq .Values.mode "mesh") (not .Values.mesh.providers) }}
 {{- fail "mesh.providers is empty: name the providers' hosts" }}
 {{- end }}
 {{- if and (eq .Values.mode "mesh") .Values.clusters.existingConfigMap }}
 {{- fail "clusters.existingConfigMap: in mode mesh clusters are in clusters.files, as the mesh's resources are made of them" }}
+{{- end }}
+{{- if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "istio") }}
+{{- include "llm-extproc.istioRules" . }}
 {{- end }}
 {{- if and .Values.egressPolicy.enabled (not .Values.egressPolicy.applications) }}
 {{- fail "egressPolicy.applications is empty: name the namespaces whose pods are not to reach providers" }}
