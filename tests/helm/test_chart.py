@@ -91,6 +91,7 @@ EGRESS = {
         "istioRegistryOnly": True,
     }
 }
+THEIR_ACCOUNT = {"serviceAccount": {"annotations": None}}  # Envoy Gateway makes one
 PRINCIPALS = {"mesh": {"istio": {"principals": ["cluster.local/ns/shop/sa/checkout"]}}}
 MATRIX: dict[str, tuple[dict[str, Any], ...]] = {
     **{name: (mode,) for name, mode in MODES.items()},
@@ -98,7 +99,11 @@ MATRIX: dict[str, tuple[dict[str, Any], ...]] = {
     "gateway, everything": (MODES["gateway"], EVERYTHING, WATCHED, {"monitoring": {"scrape": "service"}}),
     "sidecar, everything": (MODES["sidecar"], EVERYTHING, WATCHED, {"sidecar": {"container": "app"}}),
     "istio, everything": (MODES["istio"], EVERYTHING, EGRESS, PRINCIPALS),
-    "envoy-gateway, everything": (MODES["envoy-gateway"], EVERYTHING, EGRESS),
+    "envoy-gateway, everything": (MODES["envoy-gateway"], EVERYTHING, EGRESS, THEIR_ACCOUNT),
+    "envoy-gateway, HPA": (MODES["envoy-gateway"], {"autoscaling": {"kind": "hpa"}}),
+    "envoy-gateway, watched by its Service": (MODES["envoy-gateway"], WATCHED, {"monitoring": {"scrape": "service"}}),
+    "istio, HPA": (MODES["istio"], {"autoscaling": {"kind": "hpa"}}),
+    "istio, KEDA, watched by its Service": (MODES["istio"], KEDA, WATCHED, {"monitoring": {"scrape": "service"}}),
     "gateway, TLS of a Secret": (TLS_SECRET,),
     "gateway, TLS of cert-manager": (CERT_MANAGER,),
     "gateway, TLS of SPIFFE": (SPIFFE,),
@@ -217,7 +222,7 @@ def test_a_change_of_the_documents_changes_no_pod() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_configuration_and_secrets_are_mounted_whole(mode: str) -> None:
     """The kubelet never replaces what is mounted by subPath."""
-    assert "subPath" not in "".join(texts(MODES[mode], EVERYTHING).values())
+    assert "subPath" not in "".join(texts(MODES[mode], EVERYTHING, THEIR_ACCOUNT).values())
 
 
 # -- the pod -----------------------------------------------------------------------------------------------------------
@@ -380,6 +385,61 @@ def test_keda_counts_this_deployments_pods(name: str) -> None:
 )
 def test_keda_counts_no_other_pods(name: str) -> None:
     assert not re.fullmatch(POD_NAMES, name)
+
+
+def envoy_proxy(*changes: dict[str, Any]) -> dict[str, Any]:
+    """What Envoy Gateway is told of the pods that it makes."""
+    made: dict[str, Any] = find(manifests(MODES["envoy-gateway"], *changes), "EnvoyProxy")["spec"]
+    return made
+
+
+def test_envoy_gateway_scales_its_own_deployment() -> None:
+    made = envoy_proxy({"autoscaling": {"kind": "hpa", "maxReplicas": 7, "openStreamsPerPod": 150}})
+    assert made["provider"]["kubernetes"]["envoyHpa"] == {
+        "minReplicas": 2,
+        "maxReplicas": 7,
+        "metrics": [
+            {
+                "type": "Pods",
+                "pods": {
+                    "metric": {"name": "llm_gateway_open_exchanges"},
+                    "target": {"type": "AverageValue", "averageValue": "150"},
+                },
+            }
+        ],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
+    }
+    assert "replicas" not in made["provider"]["kubernetes"]["envoyDeployment"]
+
+
+def test_envoy_gateway_has_the_same_deployment_as_ours() -> None:
+    kubernetes = envoy_proxy(EVERYTHING, THEIR_ACCOUNT)["provider"]["kubernetes"]
+    assert kubernetes["envoyPDB"] == {"maxUnavailable": "25%"}
+    assert kubernetes["envoyService"] == {"type": "LoadBalancer", "annotations": {"g": "h"}, "labels": {"i": "j"}}
+    assert kubernetes["envoyDeployment"]["replicas"] == 2
+    patch = kubernetes["envoyDeployment"]["patch"]["value"]
+    assert patch["metadata"] == {"annotations": {"e": "f"}}
+    assert patch["spec"]["template"]["metadata"] == {"labels": {"c": "d"}, "annotations": {"a": "b"}}
+    theirs, ours = patch["spec"]["template"]["spec"], pod(manifests(EVERYTHING))
+    for name in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        assert theirs[name] == ours[name]
+    labels = {
+        "gateway.envoyproxy.io/owning-gateway-name": RELEASE,
+        "gateway.envoyproxy.io/owning-gateway-namespace": NAMESPACE,
+    }
+    assert [item["labelSelector"] for item in theirs["topologySpreadConstraints"]] == [{"matchLabels": labels}] * 2
+
+
+def test_envoy_gateway_makes_what_is_wanted_and_no_more() -> None:
+    changes = {"deployment": {"podDisruptionBudget": {"enabled": False}}}
+    kubernetes = envoy_proxy(changes)["provider"]["kubernetes"]
+    assert kubernetes.keys() == {"envoyService", "envoyDeployment"}
+    assert kubernetes["envoyService"] == {"type": "ClusterIP"}
+
+
+def test_envoy_gateway_drains_as_slowly_as_streams_end() -> None:
+    changes = {"extproc": {"graceSeconds": 900}, "deployment": {"settleSeconds": 20}}
+    assert envoy_proxy(changes)["shutdown"] == {"drainTimeout": "900s", "minDrainDuration": "20s"}
 
 
 NAMES = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}

@@ -117,6 +117,32 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a sidecar that scales": ({**MODES["sidecar"], "autoscaling": {"kind": "hpa"}}, "autoscaling.kind"),
     "a sidecar's Service": ({**MODES["sidecar"], "monitoring": {"scrape": "service"}}, "monitoring.scrape"),
     "a mesh without providers": ({"mode": "mesh"}, "mesh.providers is empty"),
+    "a provider's cluster twice": (
+        {"mode": "mesh", "mesh": {"kind": "envoy-gateway", "providers": [OPENAI, OPENAI]}},
+        'mesh.providers[1].cluster: "openai" is there twice',
+    ),
+    "KEDA with Envoy Gateway": (
+        {**MODES["envoy-gateway"], "autoscaling": {"kind": "keda", "prometheusAddress": "http://prometheus"}},
+        "autoscaling.kind keda: Envoy Gateway",
+    ),
+    "Istio's principals with Envoy Gateway": (
+        {
+            "mode": "mesh",
+            "mesh": {"kind": "envoy-gateway", "providers": [OPENAI], "istio": {"principals": ["cluster.local/ns/a/sa/b"]}},
+        },
+        "mesh.istio.principals: mesh.kind is envoy-gateway",
+    ),
+    "the Service's port with Envoy Gateway": (
+        {**MODES["envoy-gateway"], "service": {"port": 8080}},
+        "service.port: with mesh.kind envoy-gateway",
+    ),
+    **{
+        f"serviceAccount.{name} with Envoy Gateway": (
+            {**MODES["envoy-gateway"], "serviceAccount": {name: value}},
+            f"serviceAccount.{name}: with mesh.kind envoy-gateway",
+        )
+        for name, value in {"name": "theirs", "annotations": {"a": "b"}, "automountToken": True}.items()
+    },
     "an egress policy for nobody": ({"egressPolicy": {"enabled": True}}, "egressPolicy.applications is empty"),
     "an egress policy with sidecars": (
         {**MODES["sidecar"], "egressPolicy": {"enabled": True, "applications": [{"namespace": "a"}]}},

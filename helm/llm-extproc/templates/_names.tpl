@@ -24,6 +24,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- /* What Envoy Gateway gives the pods that it makes for our Gateway. */ -}}
+{{- define "llm-extproc.envoyGatewayLabels" -}}
+gateway.envoyproxy.io/owning-gateway-name: {{ include "llm-extproc.fullname" . }}
+gateway.envoyproxy.io/owning-gateway-namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- /* The labels by which the pods that serve are found, whoever makes them. */ -}}
+{{- define "llm-extproc.podSelector" -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{ include "llm-extproc.sidecarLabels" . }}
+{{- else if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "envoy-gateway") -}}
+{{ include "llm-extproc.envoyGatewayLabels" . }}
+{{- else -}}
+{{ include "llm-extproc.selectorLabels" . }}
+{{- end }}
+{{- end }}
+
 {{- /* What pods of applications carry that have the sidecar; PodMonitor and NetworkPolicy find them by it. */ -}}
 {{- define "llm-extproc.sidecarLabels" -}}
 llm-extproc/sidecar: {{ .Release.Name }}

@@ -123,15 +123,43 @@
 {{- end }}
 {{- end }}
 
+{{- /* Envoy Gateway makes the pods, their account and their Service by itself. */ -}}
+{{- define "llm-extproc.envoyGatewayRules" -}}
+{{- if eq .Values.autoscaling.kind "keda" }}
+{{- fail "autoscaling.kind keda: Envoy Gateway sets the replicas of its Deployment itself; hpa is given to it" }}
+{{- end }}
+{{- if .Values.mesh.istio.principals }}
+{{- fail "mesh.istio.principals: mesh.kind is envoy-gateway, which admits every caller that networkPolicy.from does" }}
+{{- end }}
+{{- if ne (int .Values.service.port) 80 }}
+{{- fail "service.port: with mesh.kind envoy-gateway the Gateway and its Service listen on ports.listen" }}
+{{- end }}
+{{- range $name := list "name" "annotations" "automountToken" }}
+{{- if get $.Values.serviceAccount $name }}
+{{- fail (printf "serviceAccount.%s: with mesh.kind envoy-gateway the pods have an account that Envoy Gateway makes" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "llm-extproc.meshRules" -}}
 {{- if and (eq .Values.mode "mesh") (not .Values.mesh.providers) }}
 {{- fail "mesh.providers is empty: name the providers' hosts" }}
+{{- end }}
+{{- $clusters := dict }}
+{{- range $index, $provider := .Values.mesh.providers }}
+{{- if hasKey $clusters $provider.cluster }}
+{{- fail (printf "mesh.providers[%d].cluster: %q is there twice" $index $provider.cluster) }}
+{{- end }}
+{{- $_ := set $clusters $provider.cluster true }}
 {{- end }}
 {{- if and (eq .Values.mode "mesh") .Values.clusters.existingConfigMap }}
 {{- fail "clusters.existingConfigMap: in mode mesh clusters are in clusters.files, as the mesh's resources are made of them" }}
 {{- end }}
 {{- if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "istio") }}
 {{- include "llm-extproc.istioRules" . }}
+{{- end }}
+{{- if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "envoy-gateway") }}
+{{- include "llm-extproc.envoyGatewayRules" . }}
 {{- end }}
 {{- if and .Values.egressPolicy.enabled (not .Values.egressPolicy.applications) }}
 {{- fail "egressPolicy.applications is empty: name the namespaces whose pods are not to reach providers" }}
