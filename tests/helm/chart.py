@@ -95,8 +95,11 @@ def find(found: list[Json], kind: str, name: str = RELEASE) -> Json:
 
 
 def pod(found: list[Json]) -> Json:
-    """The pod's own part of the Deployment, or of the sidecar's patch."""
+    """The pod's own part of the Deployment, of what Envoy Gateway is to make, or of the sidecar's patch."""
     if any(item["kind"] == "Deployment" and item["metadata"]["name"] == RELEASE for item in found):
         return dict(find(found, "Deployment")["spec"]["template"]["spec"])
+    if any(item["kind"] == "EnvoyProxy" for item in found):
+        deployment = find(found, "EnvoyProxy")["spec"]["provider"]["kubernetes"]["envoyDeployment"]
+        return dict(deployment["patch"]["value"]["spec"]["template"]["spec"])
     patch = yaml.safe_load(find(found, "ConfigMap", f"{RELEASE}-sidecar")["data"]["patch.yaml"])
     return dict(patch["spec"]["template"]["spec"])

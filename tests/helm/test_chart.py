@@ -266,10 +266,20 @@ def test_a_pod_may_end_as_slowly_as_its_streams() -> None:
     assert made["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-2:] == ["127.0.0.1:9901", "20"]
 
 
-@pytest.mark.parametrize("mode", ["gateway", "sidecar", "istio"])
+def pods(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pod that serves, that of `helm test`, and that of the embedded Redis."""
+    deployments = [item["spec"]["template"]["spec"] for item in found if item["kind"] == "Deployment"]
+    return [*deployments, *(item["spec"] for item in found if item["kind"] == "Pod"), pod(found)]
+
+
+def all_containers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups = ((*made.get("initContainers", []), *made.get("containers", [])) for made in pods(found))
+    return list(itertools.chain(*groups))
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_every_container_is_confined(mode: str) -> None:
-    made = pod(manifests(MODES[mode]))
-    for container in itertools.chain(made["initContainers"], made.get("containers", [])):
+    for container in all_containers(manifests(MODES[mode], EMBEDDED_REDIS)):
         assert container["securityContext"] == {
             "runAsUser": 65532,
             "runAsGroup": 65532,
@@ -279,6 +289,59 @@ def test_every_container_is_confined(mode: str) -> None:
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         }
+
+
+def writable(container: dict[str, Any]) -> set[str]:
+    return {mount["name"] for mount in container.get("volumeMounts", []) if not mount.get("readOnly")}
+
+
+WRITTEN = {
+    "llm-render": {"llm-run", "llm-tmp"},
+    "llm-config": {"llm-run", "llm-tmp"},
+    "llm-extproc": {"llm-run", "llm-tmp"},
+    "llm-check": {"llm-tmp"},
+    "llm-validate": set(),
+    "llm-envoy": set(),
+    "istio-proxy": set(),
+    "envoy": set(),
+    "redis": set(),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_containers_write_only_what_they_make(mode: str) -> None:
+    for container in all_containers(manifests(MODES[mode], EVERYTHING, THEIR_ACCOUNT)):
+        assert writable(container) == WRITTEN[container["name"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_only_what_renders_has_the_clusters(mode: str) -> None:
+    for made in pods(manifests(MODES[mode])):
+        mounted = [item["name"] for item in made["initContainers"] if "llm-clusters" in mounts(item)]
+        assert mounted == [name for name in ("llm-render", "llm-config") if name in names_of(made["initContainers"])]
+
+
+def mounts(container: dict[str, Any]) -> dict[str, str]:
+    return {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
+
+
+def names_of(containers: list[dict[str, Any]]) -> set[str]:
+    return {item["name"] for item in containers}
+
+
+PROXIES = {"gateway": "llm-envoy", "sidecar": "llm-envoy", "istio": "istio-proxy", "envoy-gateway": "envoy"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_server_and_proxy_share_the_sockets_directory(mode: str) -> None:
+    """Not single sockets: workers make theirs anew, and more than one each."""
+    made = pod(manifests(MODES[mode]))
+    containers = {item["name"]: item for item in (*made["initContainers"], *made.get("containers", []))}
+    for name in ("llm-extproc", PROXIES[mode]):
+        assert mounts(containers[name])["llm-run"] == "/run/llm-extproc"
+    assert "--socket-dir=/run/llm-extproc/sockets" in containers["llm-extproc"]["args"]
+    (volume,) = (item for item in made["volumes"] if item["name"] == "llm-run")
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
 
 
 def test_no_token_is_mounted_unless_asked_for() -> None:

@@ -128,7 +128,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "Istio's principals with Envoy Gateway": (
         {
             "mode": "mesh",
-            "mesh": {"kind": "envoy-gateway", "providers": [OPENAI], "istio": {"principals": ["cluster.local/ns/a/sa/b"]}},
+            "mesh": {
+                "kind": "envoy-gateway",
+                "providers": [OPENAI],
+                "istio": {"principals": ["cluster.local/ns/a/sa/b"]},
+            },
         },
         "mesh.istio.principals: mesh.kind is envoy-gateway",
     ),

@@ -12,7 +12,7 @@
 {{- if and .Values.clusters.existingConfigMap (not .Values.clusters.keys) }}
 {{- fail "clusters.keys is empty: name the keys of clusters.existingConfigMap that are cluster files" }}
 {{- end }}
-{{- if and .Values.clusters.files .Values.clusters.keys }}
+{{- if and .Values.clusters.keys (not .Values.clusters.existingConfigMap) }}
 {{- fail "clusters.keys is for clusters.existingConfigMap; the keys of clusters.files are all taken" }}
 {{- end }}
 {{- if and (ne .Values.mode "mesh") (not (or .Values.clusters.files .Values.clusters.existingConfigMap)) }}
