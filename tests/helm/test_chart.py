@@ -578,7 +578,15 @@ def test_the_notes_say_which_redis_is_open() -> None:
     assert "out to Redis, port 6380, 6381: redis.ports" in notes({"redis": {"ports": [6380, 6381]}})
     assert "to no Redis: if the document in theirs names one, set redis.ports." in notes(THEIR_DOCUMENT)
     assert "to no Redis: gateway.document names none." in notes({})
+    assert "to no Redis outside the cluster: gateway.document" in notes(MODES["istio"])
     assert "Redis" not in notes({"networkPolicy": {"enabled": False}})
+
+
+def test_the_notes_say_that_envoy_gateway_has_clusters_of_its_own() -> None:
+    notes = texts(MODES["envoy-gateway"])["llm-extproc/templates/NOTES.txt"]
+    assert "clusters.files is not used: endpoints and TLS are those of mesh.providers." in notes
+    without = texts(MODES["envoy-gateway"], {"clusters": {"files": None}})["llm-extproc/templates/NOTES.txt"]
+    assert "clusters.files" not in without
 
 
 def test_applications_reach_the_cluster_and_nothing_else() -> None:
