@@ -6,6 +6,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from tests.helm.chart import LOADER
+
 _DIRECTORY = Path(__file__).parent / "crds"
 
 
@@ -20,7 +22,7 @@ def _schema(manifest: dict[str, Any]) -> Any:
     """Two groups have a kind called Gateway: then the group is in the file's name."""
     kind, group = manifest["kind"], manifest["apiVersion"].partition("/")[0]
     own = _DIRECTORY / f"{kind}.{group}.yaml"
-    return yaml.safe_load((own if own.exists() else _DIRECTORY / f"{kind}.yaml").read_text())
+    return yaml.load((own if own.exists() else _DIRECTORY / f"{kind}.yaml").read_text(), LOADER)
 
 
 def _closed(schema: Any) -> Any:

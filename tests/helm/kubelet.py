@@ -51,7 +51,7 @@ class Pod:
         self.volumes = {item["name"]: self._volume(item, files) for item in spec["volumes"]}
         self._mounts = {
             mount["mountPath"]: self._place(mount["name"])  # a path is the same volume in every container
-            for container in self._all()
+            for container in self.containers()
             for mount in container.get("volumeMounts", [])
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -66,7 +66,7 @@ class Pod:
         for container in self._spec.get("containers", []):
             if "image" in container:  # not an application's, which a patch only names
                 self._begin(container)
-        for container in self._all():
+        for container in self.containers():
             if "readinessProbe" in container:
                 wait_until(lambda one=container: self.probe(one, "readinessProbe"), what=f"{container['name']} ready")
 
@@ -90,7 +90,7 @@ class Pod:
         return (self._directory / f"{name}.log").read_text()
 
     def ready(self, name: str) -> bool:
-        (container,) = (item for item in self._all() if item["name"] == name)
+        (container,) = (item for item in self.containers() if item["name"] == name)
         return self.probe(container, "readinessProbe")
 
     def probe(self, container: Json, kind: str) -> bool:
@@ -104,7 +104,7 @@ class Pod:
                 return True
         return False
 
-    def _all(self) -> list[Json]:
+    def containers(self) -> list[Json]:
         return [*self._spec["initContainers"], *self._spec.get("containers", [])]
 
     def _begin(self, container: Json) -> None:

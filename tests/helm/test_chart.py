@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ EGRESS = {
         "istioRegistryOnly": True,
     }
 }
+THEIR_ACCOUNT = {"serviceAccount": {"annotations": None}}  # Envoy Gateway makes one
 PRINCIPALS = {"mesh": {"istio": {"principals": ["cluster.local/ns/shop/sa/checkout"]}}}
 MATRIX: dict[str, tuple[dict[str, Any], ...]] = {
     **{name: (mode,) for name, mode in MODES.items()},
@@ -97,7 +99,11 @@ MATRIX: dict[str, tuple[dict[str, Any], ...]] = {
     "gateway, everything": (MODES["gateway"], EVERYTHING, WATCHED, {"monitoring": {"scrape": "service"}}),
     "sidecar, everything": (MODES["sidecar"], EVERYTHING, WATCHED, {"sidecar": {"container": "app"}}),
     "istio, everything": (MODES["istio"], EVERYTHING, EGRESS, PRINCIPALS),
-    "envoy-gateway, everything": (MODES["envoy-gateway"], EVERYTHING, EGRESS),
+    "envoy-gateway, everything": (MODES["envoy-gateway"], EVERYTHING, EGRESS, THEIR_ACCOUNT),
+    "envoy-gateway, HPA": (MODES["envoy-gateway"], {"autoscaling": {"kind": "hpa"}}),
+    "envoy-gateway, watched by its Service": (MODES["envoy-gateway"], WATCHED, {"monitoring": {"scrape": "service"}}),
+    "istio, HPA": (MODES["istio"], {"autoscaling": {"kind": "hpa"}}),
+    "istio, KEDA, watched by its Service": (MODES["istio"], KEDA, WATCHED, {"monitoring": {"scrape": "service"}}),
     "gateway, TLS of a Secret": (TLS_SECRET,),
     "gateway, TLS of cert-manager": (CERT_MANAGER,),
     "gateway, TLS of SPIFFE": (SPIFFE,),
@@ -216,7 +222,7 @@ def test_a_change_of_the_documents_changes_no_pod() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_configuration_and_secrets_are_mounted_whole(mode: str) -> None:
     """The kubelet never replaces what is mounted by subPath."""
-    assert "subPath" not in "".join(texts(MODES[mode], EVERYTHING).values())
+    assert "subPath" not in "".join(texts(MODES[mode], EVERYTHING, THEIR_ACCOUNT).values())
 
 
 # -- the pod -----------------------------------------------------------------------------------------------------------
@@ -260,10 +266,20 @@ def test_a_pod_may_end_as_slowly_as_its_streams() -> None:
     assert made["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-2:] == ["127.0.0.1:9901", "20"]
 
 
-@pytest.mark.parametrize("mode", ["gateway", "sidecar", "istio"])
+def pods(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pod that serves, that of `helm test`, and that of the embedded Redis."""
+    deployments = [item["spec"]["template"]["spec"] for item in found if item["kind"] == "Deployment"]
+    return [*deployments, *(item["spec"] for item in found if item["kind"] == "Pod"), pod(found)]
+
+
+def all_containers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups = ((*made.get("initContainers", []), *made.get("containers", [])) for made in pods(found))
+    return list(itertools.chain(*groups))
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_every_container_is_confined(mode: str) -> None:
-    made = pod(manifests(MODES[mode]))
-    for container in itertools.chain(made["initContainers"], made.get("containers", [])):
+    for container in all_containers(manifests(MODES[mode], EMBEDDED_REDIS)):
         assert container["securityContext"] == {
             "runAsUser": 65532,
             "runAsGroup": 65532,
@@ -273,6 +289,59 @@ def test_every_container_is_confined(mode: str) -> None:
             "capabilities": {"drop": ["ALL"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         }
+
+
+def writable(container: dict[str, Any]) -> set[str]:
+    return {mount["name"] for mount in container.get("volumeMounts", []) if not mount.get("readOnly")}
+
+
+WRITTEN = {
+    "llm-render": {"llm-run", "llm-tmp"},
+    "llm-config": {"llm-run", "llm-tmp"},
+    "llm-extproc": {"llm-run", "llm-tmp"},
+    "llm-check": {"llm-tmp"},
+    "llm-validate": set(),
+    "llm-envoy": set(),
+    "istio-proxy": set(),
+    "envoy": set(),
+    "redis": set(),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_containers_write_only_what_they_make(mode: str) -> None:
+    for container in all_containers(manifests(MODES[mode], EVERYTHING, THEIR_ACCOUNT)):
+        assert writable(container) == WRITTEN[container["name"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_only_what_renders_has_the_clusters(mode: str) -> None:
+    for made in pods(manifests(MODES[mode])):
+        mounted = [item["name"] for item in made["initContainers"] if "llm-clusters" in mounts(item)]
+        assert mounted == [name for name in ("llm-render", "llm-config") if name in names_of(made["initContainers"])]
+
+
+def mounts(container: dict[str, Any]) -> dict[str, str]:
+    return {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
+
+
+def names_of(containers: list[dict[str, Any]]) -> set[str]:
+    return {item["name"] for item in containers}
+
+
+PROXIES = {"gateway": "llm-envoy", "sidecar": "llm-envoy", "istio": "istio-proxy", "envoy-gateway": "envoy"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_server_and_proxy_share_the_sockets_directory(mode: str) -> None:
+    """Not single sockets: workers make theirs anew, and more than one each."""
+    made = pod(manifests(MODES[mode]))
+    containers = {item["name"]: item for item in (*made["initContainers"], *made.get("containers", []))}
+    for name in ("llm-extproc", PROXIES[mode]):
+        assert mounts(containers[name])["llm-run"] == "/run/llm-extproc"
+    assert "--socket-dir=/run/llm-extproc/sockets" in containers["llm-extproc"]["args"]
+    (volume,) = (item for item in made["volumes"] if item["name"] == "llm-run")
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
 
 
 def test_no_token_is_mounted_unless_asked_for() -> None:
@@ -353,9 +422,171 @@ def test_keda_counts_open_streams() -> None:
     (trigger,) = find(manifests(KEDA), "ScaledObject")["spec"]["triggers"]
     assert trigger["metadata"] == {
         "serverAddress": "http://prometheus:9090",
-        "query": 'sum(llm_gateway_open_exchanges{namespace="ai",pod=~"llm-extproc-.*"})',
+        "query": f'sum(llm_gateway_open_exchanges{{namespace="ai",pod=~"{POD_NAMES}"}})',
         "threshold": "200",
     }
+
+
+POD_NAMES = "llm-extproc-[bcdfghjklmnpqrstvwxz2456789]{1,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+
+
+@pytest.mark.parametrize("name", ["llm-extproc-7d4b9c8f6x-x2x9k", "llm-extproc-6f-zz4tq"])
+def test_keda_counts_this_deployments_pods(name: str) -> None:
+    assert re.fullmatch(POD_NAMES, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llm-extproc-canary-7d4b9c8f6x-x2x9k",  # another release of this chart
+        "llm-extproc-bw-7d4b9c8f6x-x2x9k",
+        "llm-extproc-redis-7d4b9c8f6x-x2x9k",
+        "my-llm-extproc-7d4b9c8f6x-x2x9k",
+        "llm-extproc-redis-0",
+        "llm-extproc-check",
+    ],
+)
+def test_keda_counts_no_other_pods(name: str) -> None:
+    assert not re.fullmatch(POD_NAMES, name)
+
+
+def envoy_proxy(*changes: dict[str, Any]) -> dict[str, Any]:
+    """What Envoy Gateway is told of the pods that it makes."""
+    made: dict[str, Any] = find(manifests(MODES["envoy-gateway"], *changes), "EnvoyProxy")["spec"]
+    return made
+
+
+def test_envoy_gateway_scales_its_own_deployment() -> None:
+    made = envoy_proxy({"autoscaling": {"kind": "hpa", "maxReplicas": 7, "openStreamsPerPod": 150}})
+    assert made["provider"]["kubernetes"]["envoyHpa"] == {
+        "minReplicas": 2,
+        "maxReplicas": 7,
+        "metrics": [
+            {
+                "type": "Pods",
+                "pods": {
+                    "metric": {"name": "llm_gateway_open_exchanges"},
+                    "target": {"type": "AverageValue", "averageValue": "150"},
+                },
+            }
+        ],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
+    }
+    assert "replicas" not in made["provider"]["kubernetes"]["envoyDeployment"]
+
+
+def test_envoy_gateway_has_the_same_deployment_as_ours() -> None:
+    kubernetes = envoy_proxy(EVERYTHING, THEIR_ACCOUNT)["provider"]["kubernetes"]
+    assert kubernetes["envoyPDB"] == {"maxUnavailable": "25%"}
+    assert kubernetes["envoyService"] == {"type": "LoadBalancer", "annotations": {"g": "h"}, "labels": {"i": "j"}}
+    assert kubernetes["envoyDeployment"]["replicas"] == 2
+    patch = kubernetes["envoyDeployment"]["patch"]["value"]
+    assert patch["metadata"] == {"annotations": {"e": "f"}}
+    assert patch["spec"]["template"]["metadata"] == {"labels": {"c": "d"}, "annotations": {"a": "b"}}
+    theirs, ours = patch["spec"]["template"]["spec"], pod(manifests(EVERYTHING))
+    for name in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        assert theirs[name] == ours[name]
+    labels = {
+        "gateway.envoyproxy.io/owning-gateway-name": RELEASE,
+        "gateway.envoyproxy.io/owning-gateway-namespace": NAMESPACE,
+    }
+    assert [item["labelSelector"] for item in theirs["topologySpreadConstraints"]] == [{"matchLabels": labels}] * 2
+
+
+def test_envoy_gateway_makes_what_is_wanted_and_no_more() -> None:
+    changes = {"deployment": {"podDisruptionBudget": {"enabled": False}}}
+    kubernetes = envoy_proxy(changes)["provider"]["kubernetes"]
+    assert kubernetes.keys() == {"envoyService", "envoyDeployment"}
+    assert kubernetes["envoyService"] == {"type": "ClusterIP"}
+
+
+def test_envoy_gateway_drains_as_slowly_as_streams_end() -> None:
+    changes = {"extproc": {"graceSeconds": 900}, "deployment": {"settleSeconds": 20}}
+    assert envoy_proxy(changes)["shutdown"] == {"drainTimeout": "900s", "minDrainDuration": "20s"}
+
+
+NAMES = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+PROVIDERS = {"ports": [{"port": 443}]}
+
+
+def egress(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the gateway's own pods may go."""
+    policies = [item for item in manifests(*changes) if item["kind"] == "NetworkPolicy"]
+    rules: list[dict[str, Any]] = find(policies, "NetworkPolicy")["spec"]["egress"]
+    return rules
+
+
+def stored(redis: str) -> dict[str, Any]:
+    return {"gateway": {"document": f"{DOCUMENT}store: {{redis: {redis}}}\n"}}
+
+
+THEIR_DOCUMENT = {"gateway": {"document": "", "existingConfigMap": "theirs"}}
+REDIS: dict[str, tuple[dict[str, Any], list[int]]] = {
+    "none": ({}, []),
+    "a port in the document": (stored('{url: "rediss://redis.example.com:6380/0"}'), [6380]),
+    "no port in the document": (stored('{url: "redis://redis.example.com"}'), [6379]),
+    "an IPv6 address": (stored('{url: "redis://[fd00::7]/0"}'), [6379]),
+    "a socket": (stored('{url: "unix:///run/redis.sock"}'), []),
+    "sentinels and servers behind them": (
+        stored('{mode: sentinel, master_name: m, nodes: ["a.example.com", "b.example.com:26380"]}'),
+        [26379, 26380, 6379],
+    ),
+    "a cluster": (stored('{mode: cluster, nodes: ["a:7000", "b:7001", "c:7000"]}'), [7000, 7001]),
+    "a password": ({"redis": {"passwordSecret": {"name": "llm-redis"}}}, [6379]),
+    "a password, and a document elsewhere": (
+        {**THEIR_DOCUMENT, "redis": {"passwordSecret": {"name": "llm-redis"}}},
+        [6379],
+    ),
+    "a document elsewhere": (THEIR_DOCUMENT, []),
+    "ports that are named": ({**THEIR_DOCUMENT, "redis": {"ports": [6380, 6381]}}, [6380, 6381]),
+    "other ports than the document's": (
+        {**stored('{mode: cluster, nodes: ["a:7000"]}'), "redis": {"ports": [7000, 7005]}},
+        [7000, 7005],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REDIS)
+def test_pods_reach_a_redis_that_the_values_show(name: str) -> None:
+    changes, ports = REDIS[name]
+    opened = [{"ports": [{"port": port} for port in ports]}] if ports else []
+    assert egress(changes) == [NAMES, PROVIDERS, *opened]
+
+
+@pytest.mark.parametrize("mode", ["istio", "envoy-gateway"])
+def test_pods_of_a_mesh_reach_redis_too(mode: str) -> None:
+    assert {"ports": [{"port": 6380}]} in egress(MODES[mode], {"redis": {"ports": [6380]}})
+
+
+def test_redis_may_be_bound_to_a_place() -> None:
+    place = [{"ipBlock": {"cidr": "10.20.0.0/24"}}, {"namespaceSelector": {"matchLabels": {"name": "redis"}}}]
+    changes = {"redis": {"passwordSecret": {"name": "llm-redis"}, "to": place}}
+    assert egress(changes)[2:] == [{"ports": [{"port": 6379}], "to": place}]
+
+
+def test_the_embedded_redis_is_reached_and_no_other() -> None:
+    labels = {"app.kubernetes.io/name": "llm-extproc-redis", "app.kubernetes.io/instance": RELEASE}
+    changes = stored('{url: "redis://llm-extproc-redis:6379/0"}')
+    to = [{"podSelector": {"matchLabels": labels}}]
+    assert egress(EMBEDDED_REDIS, changes)[2:] == [{"to": to, "ports": [{"port": 6379}]}]
+
+
+def test_the_notes_say_which_redis_is_open() -> None:
+    def notes(changes: dict[str, Any]) -> str:
+        return texts(changes)["llm-extproc/templates/NOTES.txt"]
+
+    assert "out to Redis, port 6380, 6381: redis.ports" in notes({"redis": {"ports": [6380, 6381]}})
+    assert "to no Redis: if the document in theirs names one, set redis.ports." in notes(THEIR_DOCUMENT)
+    assert "to no Redis: gateway.document names none." in notes({})
+    assert "to no Redis outside the cluster: gateway.document" in notes(MODES["istio"])
+    assert "Redis" not in notes({"networkPolicy": {"enabled": False}})
+
+
+def test_the_notes_say_that_envoy_gateway_has_clusters_of_its_own() -> None:
+    notes = texts(MODES["envoy-gateway"])["llm-extproc/templates/NOTES.txt"]
+    assert "clusters.files is not used: endpoints and TLS are those of mesh.providers." in notes
+    without = texts(MODES["envoy-gateway"], {"clusters": {"files": None}})["llm-extproc/templates/NOTES.txt"]
+    assert "clusters.files" not in without
 
 
 def test_applications_reach_the_cluster_and_nothing_else() -> None:

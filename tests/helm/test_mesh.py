@@ -75,6 +75,14 @@ def test_the_teams_clusters_are_added_as_they_are() -> None:
     assert added[2] == {name: value for name, value in written.items() if name != "@type"}
 
 
+def test_clusters_of_a_bootstrap_are_added_too() -> None:
+    text = "static_resources: {clusters: [{name: vllm, type: STATIC}]}"
+    changes = {"clusters": {"files": {"bootstrap.yaml": text}}}
+    added = [item["patch"]["value"] for item in patches(changes) if item["applyTo"] == "CLUSTER"]
+    assert [item["name"] for item in added] == ["extproc", "nowhere", "vllm", "openai"]
+    assert added[2] == {"name": "vllm", "type": "STATIC"}
+
+
 def test_every_worker_is_an_endpoint() -> None:
     extproc = patches({"extproc": {"workers": 2}})[0]["patch"]["value"]
     endpoints = extproc["load_assignment"]["endpoints"][0]["lb_endpoints"]

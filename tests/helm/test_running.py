@@ -1,6 +1,7 @@
 """The rendered pods, started on loopback with the real Envoy and driven with the official SDK."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -55,7 +56,10 @@ def test_an_applications_own_provider_key_is_refused(up: Deployed) -> None:
 def test_the_status_port_shows_readiness_and_statistics_and_nothing_else(up: Deployed) -> None:
     assert up.pod.ready("llm-envoy")
     status = f"http://127.0.0.1:{status_port(up)}"
-    assert b"envoy_cluster_manager_cds_update_success" in get(f"{status}/stats/prometheus")[1]
+    statistics = get(f"{status}/stats/prometheus")[1].decode()
+    # What the alerts name
+    assert re.search(r"^envoy_cluster_manager_cds_update_rejected\{\} 0$", statistics, re.MULTILINE)
+    assert re.search(r"^envoy_listener_manager_lds_update_rejected\{\} 0$", statistics, re.MULTILINE)
     assert [get(status + path)[0] for path in ("/", "/quitquitquit", "/config_dump", "/v1/models")] == [404] * 4
 
 

@@ -366,12 +366,13 @@ async def test_workers_follow_each_other(redis: Server) -> None:
     made = coalescing(store={"redis": {"url": f"redis://127.0.0.1:{redis.port}/0", "timeout_ms": 2000}})
     with running_gateway(made, SIMULATORS, workers=2) as gateway:
         async with openai.AsyncOpenAI(base_url=gateway.base_url, api_key="sk-one", max_retries=0) as client:
-            for number in range(6):
-                await Asked().stream(client, f"[[tokens=5]] warm {number}")  # both workers are connected then
+            for _ in range(3):  # both workers are connected then
+                await asyncio.gather(*(Asked().stream(client, f"[[slow_headers=0.1]] warm {n}") for n in range(8)))
             gateway.clear()
             slow = "[[tokens=80 rate=20]] from worker to worker?"  # four seconds
             answers = await asyncio.gather(
-                *(after(0.02 * number, Asked().stream(client, slow)) for number in range(12))
+                Asked().stream(client, slow),
+                *(after(0.5 + 0.05 * number, Asked().stream(client, slow)) for number in range(11)),
             )
         assert asked(gateway) == 1
         assert sorted(one.state for one in answers) == ["coalesced"] * 11 + ["miss"]

@@ -34,22 +34,7 @@ spec:
       serviceAccountName: {{ include "llm-extproc.serviceAccountName" $ }}
       automountServiceAccountToken: {{ $.Values.serviceAccount.automountToken }}
       terminationGracePeriodSeconds: {{ add $d.settleSeconds $.Values.extproc.graceSeconds 30 }}
-      {{- with $.Values.imagePullSecrets }}
-      imagePullSecrets: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $d.priorityClassName }}
-      priorityClassName: {{ . }}
-      {{- end }}
-      {{- with $d.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $d.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $d.affinity }}
-      affinity: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with (include "llm-extproc.topologySpread" $ | trim) }}
+      {{- with (include "llm-extproc.placement" (dict "root" $ "labels" (include "llm-extproc.selectorLabels" $)) | trim) }}
       {{- . | nindent 6 }}
       {{- end }}
       {{- .containers | nindent 6 }}
@@ -57,8 +42,30 @@ spec:
         {{- include "llm-extproc.volumes" $ | nindent 8 }}
 {{- end }}
 
+{{- /* Where a pod may run, and what may pull its images: takes the context and, as text, the labels of its kind. */ -}}
+{{- define "llm-extproc.placement" -}}
+{{- $d := .root.Values.deployment }}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $d.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $d.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $d.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $d.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- include "llm-extproc.topologySpread" . }}
+{{- end }}
+
 {{- define "llm-extproc.topologySpread" -}}
-{{- $spread := .Values.deployment.topologySpread }}
+{{- $labels := .labels }}
+{{- $spread := .root.Values.deployment.topologySpread }}
 {{- $keys := list }}
 {{- if $spread.zones }}{{ $keys = append $keys "topology.kubernetes.io/zone" }}{{ end }}
 {{- if $spread.nodes }}{{ $keys = append $keys "kubernetes.io/hostname" }}{{ end }}
@@ -69,7 +76,7 @@ topologySpreadConstraints:
     topologyKey: {{ . }}
     whenUnsatisfiable: {{ $spread.whenUnsatisfiable }}
     labelSelector:
-      matchLabels: {{- include "llm-extproc.selectorLabels" $ | nindent 8 }}
+      matchLabels: {{- $labels | nindent 8 }}
   {{- end }}
 {{- end }}
 {{- end }}

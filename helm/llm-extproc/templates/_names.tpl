@@ -24,6 +24,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- /* What Envoy Gateway gives the pods that it makes for our Gateway. */ -}}
+{{- define "llm-extproc.envoyGatewayLabels" -}}
+gateway.envoyproxy.io/owning-gateway-name: {{ include "llm-extproc.fullname" . }}
+gateway.envoyproxy.io/owning-gateway-namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- /* The labels by which the pods that serve are found, whoever makes them. */ -}}
+{{- define "llm-extproc.podSelector" -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{ include "llm-extproc.sidecarLabels" . }}
+{{- else if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "envoy-gateway") -}}
+{{ include "llm-extproc.envoyGatewayLabels" . }}
+{{- else -}}
+{{ include "llm-extproc.selectorLabels" . }}
+{{- end }}
+{{- end }}
+
 {{- /* What pods of applications carry that have the sidecar; PodMonitor and NetworkPolicy find them by it. */ -}}
 {{- define "llm-extproc.sidecarLabels" -}}
 llm-extproc/sidecar: {{ .Release.Name }}
@@ -51,6 +68,38 @@ llm-extproc/sidecar: {{ .Release.Name }}
 {{- else -}}
 {{ .Values.tls.secretName }}
 {{- end }}
+{{- end }}
+
+{{- /* Ports of a Redis that is not ours, as a YAML list: those the values name, or else those of its addresses in the
+       document; where the values do not show an address, its password tells that there is one. */ -}}
+{{- define "llm-extproc.redisPorts" -}}
+{{- $ports := list }}
+{{- if .Values.redis.ports }}
+{{- $ports = .Values.redis.ports }}
+{{- else if not .Values.redis.embedded.enabled }}
+{{- $redis := dict }}
+{{- with get (.Values.gateway.document | fromYaml) "store" }}
+{{- if and (kindIs "map" .) (kindIs "map" (get . "redis")) }}
+{{- $redis = get . "redis" }}
+{{- end }}
+{{- end }}
+{{- $addresses := get $redis "nodes" | default list }}
+{{- with get $redis "url" }}
+{{- if not (hasPrefix "unix:" (toString .)) }}
+{{- $addresses = list (toString . | trimPrefix "redis://" | trimPrefix "rediss://" | regexFind "^[^/]*") }}
+{{- end }}
+{{- end }}
+{{- $sentinels := eq (get $redis "mode" | toString) "sentinel" }}
+{{- range (ternary $addresses list (kindIs "slice" $addresses)) }}
+{{- $port := . | toString | regexFind ":[0-9]+$" | trimPrefix ":" | default (ternary "26379" "6379" $sentinels) }}
+{{- $ports = append $ports (int $port) }}
+{{- end }}
+{{- /* Of the servers behind sentinels; and of one in a document that is not here */ -}}
+{{- if or (and $sentinels $addresses) (and (not $redis) .Values.redis.passwordSecret.name) }}
+{{- $ports = append $ports 6379 }}
+{{- end }}
+{{- end }}
+{{- $ports | uniq | toJson }}
 {{- end }}
 
 {{- /* repository:tag, or repository@digest; takes an image and the tag where it names none. */ -}}

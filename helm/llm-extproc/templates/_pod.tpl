@@ -8,14 +8,33 @@ A ConfigMap or Secret is mounted whole, never by subPath: only so does the kubel
 
 {{- /* Init containers that prove the configuration, and the one that keeps it current. */ -}}
 {{- define "llm-extproc.configContainers" -}}
+{{ include "llm-extproc.renderContainer" . }}
+{{ include "llm-extproc.validateContainer" . }}
+{{ include "llm-extproc.checkContainer" . }}
+- name: llm-config
+  {{- include "llm-extproc.ownContainer" . | nindent 2 }}
+  restartPolicy: Always
+  args:
+    {{- include "llm-extproc.renderArgs" . | nindent 4 }}
+    - --watch
+  resources: {{- toYaml .Values.config.resources | nindent 4 }}
+  volumeMounts:
+    {{- include "llm-extproc.renderMounts" . | nindent 4 }}
+{{- end }}
+
+{{- /* Writes Envoy's configuration, of the document and the clusters. */ -}}
+{{- define "llm-extproc.renderContainer" -}}
 - name: llm-render
   {{- include "llm-extproc.ownContainer" . | nindent 2 }}
   args:
     {{- include "llm-extproc.renderArgs" . | nindent 4 }}
   resources: {{- toYaml .Values.config.resources | nindent 4 }}
   volumeMounts:
-    {{- include "llm-extproc.configMounts" . | nindent 4 }}
-    - {name: llm-run, mountPath: /run/llm-extproc}
+    {{- include "llm-extproc.renderMounts" . | nindent 4 }}
+{{- end }}
+
+{{- /* Envoy's own opinion of it. */ -}}
+{{- define "llm-extproc.validateContainer" -}}
 - name: llm-validate
   image: {{ include "llm-extproc.envoyImage" . | quote }}
   imagePullPolicy: {{ .Values.envoy.image.pullPolicy }}
@@ -26,6 +45,10 @@ A ConfigMap or Secret is mounted whole, never by subPath: only so does the kubel
   resources: {{- toYaml .Values.envoy.resources | nindent 4 }}
   volumeMounts:
     {{- include "llm-extproc.envoyMounts" . | nindent 4 }}
+{{- end }}
+
+{{- /* Ours. */ -}}
+{{- define "llm-extproc.checkContainer" -}}
 - name: llm-check
   {{- include "llm-extproc.ownContainer" . | nindent 2 }}
   args:
@@ -36,17 +59,7 @@ A ConfigMap or Secret is mounted whole, never by subPath: only so does the kubel
   resources: {{- toYaml .Values.config.resources | nindent 4 }}
   volumeMounts:
     {{- include "llm-extproc.configMounts" . | nindent 4 }}
-    - {name: llm-run, mountPath: /run/llm-extproc}
-- name: llm-config
-  {{- include "llm-extproc.ownContainer" . | nindent 2 }}
-  restartPolicy: Always
-  args:
-    {{- include "llm-extproc.renderArgs" . | nindent 4 }}
-    - --watch
-  resources: {{- toYaml .Values.config.resources | nindent 4 }}
-  volumeMounts:
-    {{- include "llm-extproc.configMounts" . | nindent 4 }}
-    - {name: llm-run, mountPath: /run/llm-extproc}
+    - {name: llm-run, mountPath: /run/llm-extproc, readOnly: true}
 {{- end }}
 
 {{- define "llm-extproc.renderArgs" -}}
@@ -66,8 +79,41 @@ A ConfigMap or Secret is mounted whole, never by subPath: only so does the kubel
 {{- end }}
 {{- end }}
 - --clusters
-{{- range (.Values.clusters.keys | default (keys (default dict .Values.clusters.files) | sortAlpha)) }}
+{{- range (.Values.clusters.keys | default (keys (include "llm-extproc.clusterFiles" . | fromYaml) | sortAlpha)) }}
 - /etc/llm-extproc/clusters/{{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* The cluster files of our own ConfigMap, as YAML. Envoy Gateway makes clusters itself: what it makes of mesh.providers
+       is written down for the checks, so that the document names no other. */ -}}
+{{- define "llm-extproc.clusterFiles" -}}
+{{- $files := .Values.clusters.files | default dict }}
+{{- if and (eq .Values.mode "mesh") (eq .Values.mesh.kind "envoy-gateway") }}
+{{- $files = dict "providers.yaml" (include "llm-extproc.providerClusters" .) }}
+{{- end }}
+{{- toYaml $files }}
+{{- end }}
+
+{{- define "llm-extproc.providerClusters" -}}
+resources:
+{{- range .Values.mesh.providers }}
+- "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+  name: {{ .cluster }}
+  type: STRICT_DNS
+  load_assignment:
+    cluster_name: {{ .cluster }}
+    endpoints:
+    - lb_endpoints:
+      - endpoint: {address: {socket_address: {address: {{ .host }}, port_value: {{ default 443 .port }}}}}
+  transport_socket:
+    name: envoy.transport_sockets.tls
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+      sni: {{ .host }}
+      auto_sni_san_validation: true
+      common_tls_context:
+        validation_context:
+          trusted_ca: {filename: /etc/ssl/certs/ca-certificates.crt}
 {{- end }}
 {{- end }}
 
@@ -165,20 +211,29 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{- /* Both read the document: its secrets must be there for it to be complete. */ -}}
+{{- /* All read the document: its secrets must be there for it to be complete. */ -}}
 {{- define "llm-extproc.configMounts" -}}
 - {name: llm-document, mountPath: /etc/llm-extproc/document, readOnly: true}
-{{- if ne .Values.mode "mesh" }}
-- {name: llm-clusters, mountPath: /etc/llm-extproc/clusters, readOnly: true}
-{{- end }}
 {{- range .Values.secrets.mounts }}
 - {name: llm-secret-{{ .name }}, mountPath: /etc/llm-extproc/secrets/{{ .name }}, readOnly: true}
 {{- end }}
 - {name: llm-tmp, mountPath: /tmp}
 {{- end }}
 
-{{- define "llm-extproc.envoyMounts" -}}
+{{- define "llm-extproc.renderMounts" -}}
+{{ include "llm-extproc.configMounts" . }}
+- {name: llm-clusters, mountPath: /etc/llm-extproc/clusters, readOnly: true}
 - {name: llm-run, mountPath: /run/llm-extproc}
+{{- end }}
+
+{{- /* A proxy reads its configuration and connects to the sockets; neither is writing. The directory is mounted, not the
+       sockets in it: workers make them anew. */ -}}
+{{- define "llm-extproc.proxyMounts" -}}
+- {name: llm-run, mountPath: /run/llm-extproc, readOnly: true}
+{{- end }}
+
+{{- define "llm-extproc.envoyMounts" -}}
+{{ include "llm-extproc.proxyMounts" . }}
 {{- if .Values.tls.enabled }}
 - {name: llm-tls, mountPath: /etc/llm-extproc/tls, readOnly: true}
 {{- end }}
@@ -187,10 +242,8 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "llm-extproc.volumes" -}}
 - name: llm-document
   configMap: {name: {{ include "llm-extproc.documentConfigMap" . }}}
-{{- if ne .Values.mode "mesh" }}
 - name: llm-clusters
   configMap: {name: {{ include "llm-extproc.clustersConfigMap" . }}}
-{{- end }}
 {{- range .Values.secrets.mounts }}
 - name: llm-secret-{{ .name }}
   {{- if .secretName }}
