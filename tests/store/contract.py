@@ -647,6 +647,16 @@ class SettleContract:
         assert await settle(store, "a", *charges) is None
         assert await standing(store, budget()) == Position(spent=15, remaining=85)
 
+    async def test_who_repeats_a_settlement_may_repeat_it_again_within_the_next_hour(self, store: Timed) -> None:
+        await reserve(store, "a", exactly(budget(), 40))
+        await settle(store, "a", Charge(budget(), 40, 15))
+
+        for _ in range(3):
+            await store.advance(59 * 60_000)
+            assert await settle(store, "a", Charge(budget(), 40, 15)) is None
+
+        assert await standing(store, budget()) == Position(spent=15, remaining=85)
+
     async def test_concurrent_settlements_of_a_lease_are_one(self, store: Timed) -> None:
         await reserve(store, "a", exactly(budget(), 40))
 
@@ -743,6 +753,43 @@ class ExpiryContract:
         assert await standing(store, budget()) == Position(spent=10, reserved=20, remaining=70)
 
 
+class ClaimContract:
+    """What is to be told once is claimed first."""
+
+    async def test_a_mark_is_claimed_once(self, store: Timed) -> None:
+        assert await store.store.claim(budget(), "80:100")
+        await store.advance(365 * DAY_MS)
+        assert not await store.store.claim(budget(), "80:100")
+
+    async def test_of_all_who_claim_at_once_one_is_first(self, store: Timed) -> None:
+        answers = await asyncio.gather(*(store.store.claim(budget(), "80:100") for _ in range(8)))
+
+        assert sum(answers) == 1
+
+    async def test_another_mark_or_account_or_partition_is_another_claim(self, store: Timed) -> None:
+        assert await store.store.claim(budget(), "80:100")
+
+        assert await store.store.claim(budget(), "90:100")
+        assert await store.store.claim(budget("other"), "80:100")
+        assert await store.store.claim(budget(partition="zenith"), "80:100")
+
+    async def test_a_claim_on_a_rolling_window_lasts_as_long_as_the_window(self, store: Timed) -> None:
+        minute = budget("rolling", window_ms=60_000)
+        assert await store.store.claim(minute, "80:100")
+        await store.advance(59_999)
+        assert not await store.store.claim(minute, "80:100")
+
+        await store.advance(2)
+
+        assert await store.store.claim(minute, "80:100")
+
+    async def test_a_claim_on_a_calendar_window_ends_with_its_account(self, store: Timed) -> None:
+        day = budget("day", expires_ms=START_MS + DAY_MS)
+        assert await store.store.claim(day, "80:100")
+        await store.advance(DAY_MS - 1)
+        assert not await store.store.claim(day, "80:100")
+
+
 class LedgerContract(
     ReserveContract,
     ConcurrencyContract,
@@ -751,6 +798,7 @@ class LedgerContract(
     ExtendContract,
     SettleContract,
     ExpiryContract,
+    ClaimContract,
 ):
     """All that a ledger does."""
 
