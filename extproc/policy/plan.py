@@ -92,6 +92,10 @@ class Planner:
             for subject, label in _subjects(rule, principal, "", "")
         )
 
+    def has(self, entry: Entry) -> bool:
+        """Whether its rule is one of the document's; whether a principal's own is still there is not known here."""
+        return entry.own or entry.rule in self._rules
+
     def account(self, entry: Entry, raises: Iterable[Raise], now: float) -> Account:
         """The account that the entry counts on at Unix time `now`."""
         rule = entry.rule

@@ -56,6 +56,7 @@ class Heard:
     policies: list[str] = field(default_factory=list)
     ratios: list[tuple[str, str, float]] = field(default_factory=list)
     thresholds: list[tuple[str, int]] = field(default_factory=list)
+    forgotten: list[tuple[str, str]] = field(default_factory=list)
     lost: int = 0
 
     def refused(self, rule: str, *, shadow: bool) -> None:
@@ -66,6 +67,9 @@ class Heard:
 
     def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None:
         self.ratios.append((budget, subject, ratio))
+
+    def budget_forgotten(self, budget: str, scope: str, subject: str) -> None:
+        self.forgotten.append((budget, subject))
 
     def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None:
         self.thresholds.append((budget, percent))
@@ -110,6 +114,10 @@ class Fragile:
     async def read(self, accounts: Sequence[base.Account]) -> tuple[base.Position, ...]:
         self._check()
         return await self.inner.read(accounts)
+
+    async def claim(self, account: base.Budget, mark: str) -> bool:
+        self._check()
+        return await self.inner.claim(account, mark)
 
 
 class Office:
@@ -453,6 +461,41 @@ async def test_a_caller_who_leaves_while_the_store_is_asked_holds_nothing() -> N
         await admitting
     await office.governor.close(1.0)
     assert await office.stands() == [(0, 0, 1000)]
+
+
+async def test_a_local_limit_holds_for_as_long_as_the_store_is_away() -> None:
+    office = Office(replace(SLOTS, store_away=StoreAway.LOCAL, local_share=100, amount=2))
+    office.store.away = True
+    for _ in range(2):
+        await office.admit()
+    for _ in range(3):
+        office.clock.now += 50
+        await office.governor.keep_alive()
+        with pytest.raises(RateLimited):
+            await office.admit()
+
+
+async def test_what_is_held_without_the_store_is_held_there_when_it_is_back() -> None:
+    office = Office(replace(TOKENS, store_away=StoreAway.LOCAL, local_share=50))
+    office.store.away = True
+    lease = await office.admit(100, 100)
+    office.store.away = False
+    await office.governor.keep_alive()
+    assert await office.stands() == [(0, 200, 800)]
+    await office.settle(lease, TokenUsage(input_tokens=100, output_tokens=7))
+    assert await office.stands() == [(107, 0, 893)]
+
+
+async def test_a_stream_that_moved_here_is_kept_in_the_store_as_well() -> None:
+    office = Office(replace(TOKENS, store_away=StoreAway.LOCAL, local_share=30))
+    lease = await office.admit(100, 100)
+    office.store.away = True
+    assert await office.governor.extend(office.terms, lease, 101) is None
+    office.store.away = False
+    for _ in range(3):
+        office.clock.now += 50
+        await office.governor.keep_alive()
+    assert await office.stands() == [(0, 200, 800)]
 
 
 async def test_a_rule_that_allows_does_not_end_streams_either() -> None:
