@@ -18,7 +18,7 @@ from extproc.policy.budget_watch import BudgetEvents, BudgetWatch
 from extproc.policy.demand import Demand
 from extproc.policy.lease import Lease, Part, hold
 from extproc.policy.plan import Entry, Plan, Planner
-from extproc.policy.refusals import refusal
+from extproc.policy.refusals import rate_limit_headers, refusal
 from extproc.policy.settlements import Settlement, Settlements
 from extproc.store.base import Account, Bucket, Budget, Charge, Hold, Ledger, Position, StoreAway, Stretch, Verdict
 
@@ -266,8 +266,11 @@ class Governor:
             if entry.enforced and position.refused
         ]
         entry, each, position = max(refused, key=lambda it: (_lasts(it[0], it[1]), it[2].wait_ms))
-        resets_at = terms.planner.resets_at(entry, self._now())
-        return refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
+        resets_at = terms.planner.resets_at(entry, position, self._now())
+        error = refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
+        limits = zip(entries, (one.account for one in holds), positions, strict=True)
+        error.headers = {**error.headers, **dict(rate_limit_headers(list(limits)))}
+        return error
 
     def _tell_refusals(self, entries: Sequence[Entry], positions: Sequence[Position]) -> None:
         for entry, position in zip(entries, positions, strict=True):

@@ -123,7 +123,8 @@ class Position:
     `granted` is what this operation reserved here; `spent` and `reserved` are 0 for a bucket; `remaining` may be
     negative. `refused`: there was too little (also where that is not enforced). `wait_ms` is how long until there may
     be enough of what was refused: exact for a bucket when nobody else takes from it, when the oldest step that was
-    charged leaves a rolling window, 0 where waiting does not help. `full_ms` is how long until a bucket is full.
+    charged leaves a rolling window, 0 where waiting does not help. Of a reading it is how long until that step leaves
+    (0 for a bucket). `full_ms` is how long until a bucket is full.
     """
 
     granted: int = 0

@@ -123,7 +123,7 @@ class MemoryLedger:
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         now = self._begin()
         self._expire(now)
-        return self._positions(accounts, now)
+        return tuple(self._state(account, now).reading() for account in accounts)
 
     async def claim(self, account: Budget, mark: str) -> bool:
         now = self._begin()

@@ -15,6 +15,7 @@ from extproc.config.limits import (
     Mode,
     Period,
     RateLimit,
+    Rolling,
     Scope,
     StoreAway,
     Total,
@@ -218,7 +219,13 @@ async def test_too_many_requests_are_told_when_to_come_back() -> None:
     with pytest.raises(RateLimited) as caught:
         await office.admit()
     assert caught.value.status == 429
-    assert caught.value.headers == {"retry-after": "1", "retry-after-ms": "1000"}
+    assert caught.value.headers == {
+        "retry-after": "1",
+        "retry-after-ms": "1000",
+        "x-ratelimit-limit-requests": "2",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "2s",
+    }
     office.clock.now += 1
     await office.admit()
 
@@ -227,7 +234,12 @@ async def test_what_never_fits_is_not_to_be_tried_again() -> None:
     office = Office(FLOW)
     with pytest.raises(RateLimited) as caught:
         await office.admit(input_tokens=601)
-    assert caught.value.headers == {"x-should-retry": "false"}
+    assert caught.value.headers == {
+        "x-should-retry": "false",
+        "x-ratelimit-limit-tokens": "600",
+        "x-ratelimit-remaining-tokens": "600",
+        "x-ratelimit-reset-tokens": "0ms",
+    }
 
 
 async def test_an_estimate_alone_never_makes_a_request_too_large_for_a_rate() -> None:
@@ -259,6 +271,31 @@ async def test_a_budget_is_named_before_a_rate_because_waiting_does_not_help() -
     await office.admit()
     with pytest.raises(BudgetExceeded):
         await office.admit()
+
+
+async def test_of_a_rolling_budget_it_is_told_when_some_of_it_comes_back() -> None:
+    office = Office(replace(TOKENS, window=Rolling(3600)))
+    lease = await office.admit(400, 400)
+    await office.settle(lease, TokenUsage(input_tokens=400, output_tokens=400))
+    office.clock.now += 600
+    with pytest.raises(BudgetExceeded) as caught:
+        await office.admit(200, 200)
+    assert caught.value.details["resets_at"] == "2026-11-21T09:34:00Z"
+    with pytest.raises(BudgetExceeded) as caught:
+        await office.admit(1000, 200)
+    assert caught.value.details["resets_at"] is None
+
+
+async def test_a_budget_refuses_with_the_rates_that_there_are() -> None:
+    office = Office(RATE, replace(MONEY, amount=100))
+    with pytest.raises(BudgetExceeded) as caught:
+        await office.admit()
+    assert caught.value.headers == {
+        "x-should-retry": "false",
+        "x-ratelimit-limit-requests": "2",
+        "x-ratelimit-remaining-requests": "2",
+        "x-ratelimit-reset-requests": "0ms",
+    }
 
 
 async def test_a_refused_request_leaves_nothing_behind() -> None:
@@ -601,7 +638,7 @@ async def test_of_two_limits_the_one_that_the_request_never_fits_is_told() -> No
     await office.admit(100, 0)
     with pytest.raises(RateLimited) as caught:
         await office.admit(700, 0)
-    assert caught.value.headers == {"x-should-retry": "false"}
+    assert caught.value.headers["x-should-retry"] == "false"
 
 
 async def test_a_provider_who_counts_beyond_all_bounds_uses_up_what_there_can_be() -> None:

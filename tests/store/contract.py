@@ -5,6 +5,7 @@ The module has a fixture `store` (a `Timed`) and classes of its own that inherit
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -82,8 +83,9 @@ async def settle(timed: Timed, lease: str, *charges: Charge) -> tuple[Position, 
 
 
 async def standing(timed: Timed, account: Bucket | Budget) -> Position:
+    """But for when a step of it leaves its window."""
     (position,) = await timed.store.read((account,))
-    return position
+    return replace(position, wait_ms=0)
 
 
 async def spend(timed: Timed, lease: str, account: Bucket | Budget, amount: int) -> None:
@@ -469,6 +471,16 @@ class RollingContract:
         await store.advance(50_750)
         assert (await reserve(store, "c", exactly(minute, 50))).admitted
 
+    async def test_a_reading_tells_it_too(self, store: Timed) -> None:
+        minute = budget(window_ms=60_000)
+        await store.advance(250)
+        assert await store.store.read([minute]) == (Position(remaining=100),)
+        await spend(store, "a", minute, 60)
+        await store.advance(10_000)
+        await spend(store, "b", minute, 10)
+
+        assert await store.store.read([minute]) == (Position(spent=70, remaining=30, wait_ms=50_750),)
+
     async def test_waiting_does_not_help_where_nothing_leaves(self, store: Timed) -> None:
         minute = budget(window_ms=60_000)
         await reserve(store, "a", exactly(minute, 60))
@@ -599,13 +611,13 @@ class ExtendContract:
         minute = budget("rolling", window_ms=60_000)
         await reserve(store, "a", exactly(budget(), 40), exactly(minute, 40), ttl_ms=1000)
         await store.advance(1001)
-        assert await store.store.read((budget(), minute)) == (Position(spent=40, remaining=60),) * 2
+        assert [await standing(store, each) for each in (budget(), minute)] == [Position(spent=40, remaining=60)] * 2
 
         verdict = await extend(store, "a", Stretch(budget(), 40, 10), Stretch(minute, 40, 10))
 
         assert verdict == Verdict(True, (Position(granted=10, reserved=50, remaining=50),) * 2)
         await settle(store, "a", Charge(budget(), 50, 45), Charge(minute, 50, 45))
-        assert await store.store.read((budget(), minute)) == (Position(spent=45, remaining=55),) * 2
+        assert [await standing(store, each) for each in (budget(), minute)] == [Position(spent=45, remaining=55)] * 2
 
     async def test_an_expired_lease_is_kept_though_more_is_refused(self, store: Timed) -> None:
         await reserve(store, "a", exactly(budget(), 40), ttl_ms=1000)
