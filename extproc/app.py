@@ -444,7 +444,8 @@ def build_worker(
     office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time, shelves)
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
-    upkeep = Upkeep(governor, replica, Endings(shelves, keepings, store, screener))
+    endings = Endings(shelves, keepings, store, screener)
+    upkeep = Upkeep(governor, replica, endings, metrics.internal_error)
     door = Door(admin_socket(socket), partial(_admin_api, office), cancels=False)
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 
