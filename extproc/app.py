@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from extproc.pipeline.semantic import Samples, Wordings
     from extproc.policy.detectors import DetectorStock
     from extproc.policy.dry_run import DryRun
+    from extproc.policy.guardrail_sets import RuleSets
     from extproc.policy.mappings import Mappings
     from extproc.policy.recognise import Recognisers
     from extproc.policy.recognisers import RecogniserStock
@@ -145,6 +146,7 @@ class Screener:
         self._recognisers: RecogniserStock | None = None
         self._to_judges: Connections | None = None
         self._to_recognisers: Connections | None = None  # judges that are slow must not take theirs
+        self._rule_sets: RuleSets | None = None
         self._thread = ThreadPoolExecutor(1, "search")
         self._thread_of_models = ThreadPoolExecutor(1, "recognise")
 
@@ -185,8 +187,9 @@ class Screener:
         from extproc.policy.guardrail_sets import RuleSets
 
         self._to_judges = self._to_judges or Connections()
+        self._rule_sets = self._rule_sets or RuleSets(self._to_judges, time.time)
         try:
-            sets = RuleSets(self._to_judges, time.time).of(guardrails)
+            sets = self._rule_sets.of(guardrails)
         except ValueError as error:
             raise ConfigError(str(error), path="guardrails") from None
         return GuardsOfDocument(guardrails, sets, self._offload)
@@ -259,6 +262,11 @@ class Embedders:
             case RemoteEmbedder() as remote:
                 return self._remote(remote)
 
+    def _opened(self) -> ClientSession:
+        """Made when it is first used: documents are compiled beside the event loop."""
+        self._session = self._session or ClientSession()
+        return self._session
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
@@ -266,8 +274,7 @@ class Embedders:
     def _remote(self, remote: RemoteEmbedder) -> "Embedder":
         from extproc.cache.semantic.embedder import HttpEmbedder
 
-        self._session = self._session or ClientSession()
-        return HttpEmbedder(self._session, remote.url, remote.model, key=remote.key, seconds=remote.timeout_ms / 1000)
+        return HttpEmbedder(self._opened, remote.url, remote.model, key=remote.key, seconds=remote.timeout_ms / 1000)
 
 
 def _local_embedder(directory: Path, path: str) -> "Embedder":
@@ -444,7 +451,8 @@ def build_worker(
     office = Office(store, store, replica, lambda: current.snapshot().gateway, time.time, shelves)
     treasury = Treasury(governor, Estimator(), tokenizers)
     processor = Processor(worker=str(socket), clock=SystemClock(), treasury=treasury, recorder=Recorders(metrics))
-    upkeep = Upkeep(governor, replica, Endings(shelves, keepings, store, screener))
+    endings = Endings(shelves, keepings, store, screener)
+    upkeep = Upkeep(governor, replica, endings, metrics.internal_error)
     door = Door(admin_socket(socket), partial(_admin_api, office), cancels=False)
     return Worker(WorkerOptions(socket, status_fd, grace_seconds), current, processor, keeper, upkeep, door, metrics)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_NO_DETAILS: Mapping[str, str | int] = MappingProxyType({})
+_NO_DETAILS: Mapping[str, str | int | None] = MappingProxyType({})
 
 
 class GatewayError(Exception):
@@ -31,7 +31,7 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         headers: Mapping[str, str] = _NOTHING,
-        details: Mapping[str, str | int] = _NO_DETAILS,
+        details: Mapping[str, str | int | None] = _NO_DETAILS,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -86,7 +86,9 @@ class BudgetExceeded(GatewayError):
     type = "insufficient_quota"
     code = "budget_exceeded"
 
-    def __init__(self, message: str, *, status: int = 402, details: Mapping[str, str | int] = _NO_DETAILS) -> None:
+    def __init__(
+        self, message: str, *, status: int = 402, details: Mapping[str, str | int | None] = _NO_DETAILS
+    ) -> None:
         super().__init__(message, headers={"x-should-retry": "false"}, details=details)
         self.status = status
 

@@ -146,7 +146,7 @@ async def _infos(registrar: Registrar, accounts: Sequence[BudgetAccount]) -> tup
     kept = [planner.account(entry, registrar.records.raises, now) for _, entry in entries]
     positions = await registrar.positions(kept)
     return tuple(
-        _info(account, budget, position, planner.resets_at(entry, now))
+        _info(account, budget, position, planner.resets_at(entry, position, now))
         for (account, entry), budget, position in zip(entries, kept, positions, strict=True)
         if isinstance(budget, Budget)
     )

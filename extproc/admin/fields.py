@@ -302,7 +302,8 @@ class BudgetQuery(Request, frozen=True):
 class BudgetInfo(Answer, frozen=True):
     """How a budget stands. `currency` is USD (amounts are dollars) or what tokens are counted. `limit` is with raises.
 
-    `remaining` is negative where the limit was lowered below what is spent. `resets_at`: of calendar windows only.
+    `remaining` is negative where the limit was lowered below what is spent. `resets_at`: when there is more, where a
+    calendar window ends or the oldest step of a rolling window leaves.
     """
 
     budget: str

@@ -29,11 +29,13 @@ def error_type(status: int) -> str:
     return _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
 
 
-def error_body(error: GatewayError) -> bytes:
-    """The JSON body of an error answer: `{"type": "error", "error": {"type", "message", …its details}}`."""
+def error_body(error: GatewayError, request_id: str = "") -> bytes:
+    """The JSON body of an error answer: `{"type": "error", "error": {"type", "message", …its details}, "request_id"}`,
+    the last where there is one."""
     own = {name: value for name, value in (("code", error.code), ("param", error.param)) if value is not None}
     fields = {"type": error_type(error.status), "message": error.message, **own, **error.details}
-    return msgspec.json.encode({"type": "error", "error": fields})
+    known = {"request_id": request_id} if request_id else {}
+    return msgspec.json.encode({"type": "error", "error": fields, **known})
 
 
 def error_event(error: GatewayError) -> bytes:

@@ -11,8 +11,9 @@ from extproc.errors import GatewayError
 DONE = b"data: [DONE]\n\n"
 
 
-def error_body(error: GatewayError) -> bytes:
-    """The JSON body of an error answer: `{"error": {"message", "type", "param", "code", …its details}}`."""
+def error_body(error: GatewayError, request_id: str = "") -> bytes:
+    """The JSON body of an error answer: `{"error": {"message", "type", "param", "code", …its details}}`. OpenAI says
+    the id of the request in a header only."""
     fields = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     return msgspec.json.encode({"error": {**fields, **error.details}})
 

@@ -94,12 +94,12 @@ def header_list(names: Iterable[str]) -> str:
     return ",".join(islice(plain, _MOST_NAMES))
 
 
-def respond(error: GatewayError, dialect: Dialect) -> Respond:
+def respond(error: GatewayError, dialect: Dialect, request_id: str) -> Respond:
     """The error in the caller's dialect."""
     return Respond(
         status=error.status,
         headers=(("content-type", "application/json"), *error.headers.items()),
-        body=dialect.body(error),
+        body=dialect.body(error, request_id),
         details=error.code or error.type,
     )
 
@@ -138,10 +138,11 @@ class ErrorAnswer:
 
     _MOST_BYTES = 1 << 20
 
-    def __init__(self, read: Callable[[bytes], UpstreamError], dialect: Dialect) -> None:
+    def __init__(self, read: Callable[[bytes], UpstreamError], dialect: Dialect, request_id: str) -> None:
         self.outcome = Outcome()
         self._read = read
         self._dialect = dialect
+        self._request_id = request_id
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -154,4 +155,4 @@ class ErrorAnswer:
     def finish(self) -> bytes:
         error = self._read(b"".join(self._pieces))
         self.outcome.error = error.code or error.type
-        return self._dialect.body(error)
+        return self._dialect.body(error, self._request_id)

@@ -202,7 +202,8 @@ class Answering:
         if event.end_of_stream:
             raise seen
         read = partial(self._read_error, translator, leg, event.status)
-        self._open(event, self._screening.error(answer.ErrorAnswer(read, self._dialect), self._call))
+        said = answer.ErrorAnswer(read, self._dialect, progress.request_id)
+        self._open(event, self._screening.error(said, self._call))
         headers = (*self._gateway_headers(), ("content-type", "application/json"), *seen.headers.items())
         remove = (*answer.NOT_FOR_CALLERS, "content-length", "content-encoding")
         return Receive(self._mode, headers, remove, seen.status)
@@ -237,7 +238,7 @@ class Answering:
         progress.error_type = error.code or error.type
         if progress.streamed:
             return Deliver(self._dialect.event(error))
-        refusal = answer.respond(error, self._dialect)
+        refusal = answer.respond(error, self._dialect, progress.request_id)
         if self._mode is BodyMode.BUFFERED:
             progress.status = error.status
             return Deliver(refusal.body, refusal.headers, ("content-length",), refusal.status)

@@ -129,7 +129,8 @@ class Exchange:
         progress = self._progress
         progress.status, progress.error_type = error.status, error.code or error.type
         self._tell_findings()
-        return replace(answer.respond(error, progress.dialect), metadata=progress.final_metadata())
+        refusal = answer.respond(error, progress.dialect, progress.request_id)
+        return replace(refusal, metadata=progress.final_metadata())
 
     def close(self) -> None:
         """Accounts for the exchange, once, however it ended."""

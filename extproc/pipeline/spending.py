@@ -72,7 +72,7 @@ class Spending:
         entries = planner.all_entries(caller)
         accounts = [planner.account(entry, self._terms.raises, now) for entry in entries]
         positions = await self._governor.read(accounts) if accounts else ()
-        resets = [planner.resets_at(entry, now) for entry in entries]
+        resets = [planner.resets_at(entry, position, now) for entry, position in zip(entries, positions, strict=True)]
         return quota_document(caller, list(zip(entries, accounts, positions, resets, strict=True)))
 
     @property

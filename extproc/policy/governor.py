@@ -5,38 +5,32 @@ One of a worker. It decides nothing about who a caller is or what a request cost
 
 import asyncio
 import contextlib
-import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from extproc.config.limits import EACH, BudgetRule, Raise, RateLimit, Scope
+from extproc.config.limits import BudgetRule, Raise, RateLimit
 from extproc.config.limits import StoreAway as WhenAway
 from extproc.errors import GatewayError, StoreUnavailable
 from extproc.genai.prices import ModelPrice
 from extproc.genai.usage import TokenUsage
+from extproc.policy.budget_watch import BudgetEvents, BudgetWatch
 from extproc.policy.demand import Demand
 from extproc.policy.lease import Lease, Part, hold
 from extproc.policy.plan import Entry, Plan, Planner
-from extproc.policy.refusals import refusal
+from extproc.policy.refusals import rate_limit_headers, refusal
+from extproc.policy.settlements import Settlement, Settlements
 from extproc.store.base import Account, Bucket, Budget, Charge, Hold, Ledger, Position, StoreAway, Stretch, Verdict
 
-_log = logging.getLogger(__name__)
-_MOST_UNSETTLED = 100_000
 _AT_ONCE = 64
 
 
-class Events(Protocol):
+class Events(BudgetEvents, Protocol):
     """What the governor tells metrics and logs. Subjects are names from the configuration or the registry."""
 
     def refused(self, rule: str, *, shadow: bool) -> None: ...
 
     def decided_without_store(self, policy: str) -> None: ...
-
-    def budget_used(self, budget: str, scope: str, subject: str, ratio: float) -> None: ...
-
-    def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None: ...
 
     def settlement_lost(self) -> None: ...
 
@@ -49,13 +43,6 @@ class Terms:
     raises: tuple[Raise, ...]
     budget_status: int
     quantum_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsettled:
-    lease: str
-    parts: tuple[Part, ...]
-    charges: tuple[Charge, ...]
 
 
 class Governor:
@@ -80,7 +67,8 @@ class Governor:
         self._ttl_ms = int(ttl_seconds * 1000)
         self._retry_seconds = retry_seconds
         self._leases: dict[str, Lease] = {}
-        self._unsettled: deque[_Unsettled] = deque()
+        self._watch = BudgetWatch(ledger, events, now)
+        self._settlements = Settlements(ledger, now, self._rejoined, self._watch.tell, events.settlement_lost)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -95,6 +83,8 @@ class Governor:
         lease = Lease(lease_id, plan, demand)
         holds, verdict = await self._reserve(lease, holds)
         self._tell_refusals(plan.entries, verdict.positions)
+        for entry in plan.entries:
+            self._watch.used(terms.planner, terms.raises, entry)
         if not verdict.admitted:
             raise self._refusal(terms, plan.entries, holds, verdict.positions)
         lease.parts = [
@@ -124,7 +114,7 @@ class Governor:
             if lease.local:
                 self._spawn(self._settle_locally(lease.id, lease.charges(usage, cost, local=True)))
             lease.ending = lease.charges(usage, cost)
-            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.ending)))
+            self._end(lease)
 
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         """How accounts stand. Raises StoreUnavailable."""
@@ -134,26 +124,23 @@ class Governor:
             raise StoreUnavailable from None
 
     async def run(self) -> None:
-        """Keeps leases alive and settles what could not be settled, until it is cancelled."""
+        """Keeps leases alive, settles what could not be settled, and tells how budgets stand; until it is cancelled."""
         beats = max(1, int(self._ttl_ms / 3000 / self._retry_seconds))
         beat = 0
         while True:
             await asyncio.sleep(self._retry_seconds)
             beat += 1
-            if self._unsettled:
-                await self._settle_again()
+            await self._settlements.repeat()
             if beat >= beats:
                 beat = 0
-                await self._keep_alive()
+                await self.keep_alive()
+                await self._watch.read_again()
 
     async def close(self, patience_seconds: float) -> None:
         """Waits for the settlements that are under way."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=patience_seconds)
-        if self._unsettled:
-            await self._settle_again()
-        for _ in self._unsettled:
-            self._events.settlement_lost()
+        await self._settlements.close()
 
     async def _extend(self, terms: Terms, lease: Lease, output_tokens: int, quantum: int) -> GatewayError | None:
         stretches, verdict = await self._stretch(lease, output_tokens + quantum)
@@ -215,7 +202,8 @@ class Governor:
     def _give_back(self, lease: str, accounts: Sequence[Account]) -> None:
         """Ends a lease of which it is not known whether the store made it."""
         if accounts:
-            self._spawn(self._settle(_Unsettled(lease, (), tuple(Charge(account, 0, 0) for account in accounts))))
+            nothing = tuple(Charge(account, 0, 0) for account in accounts)
+            self._spawn(self._settlements.settle(Settlement(lease, (), nothing, self._now())))
 
     def _own_holds(self, plan: Plan, holds: Sequence[Hold]) -> list[Hold]:
         """The decision without the store: every rule says for itself what it makes of that. Raises StoreUnavailable."""
@@ -236,56 +224,36 @@ class Governor:
         stretches = lease.stretches(output_tokens)
         return tuple(replace(each, held=0) for each in stretches)
 
-    async def _settle(self, what: _Unsettled) -> None:
-        try:
-            positions = await self._ledger.settle(what.lease, what.charges)
-        except StoreAway:
-            self._put_aside(what)
-            return
-        except asyncio.CancelledError:  # the worker ends: what was said is said once more before it does
-            self._put_aside(what)
-            raise
-        self._rejoined(what.lease)
-        if positions is not None and what.parts:
-            self._report(what, positions)
-
     async def _settle_locally(self, lease: str, charges: tuple[Charge, ...]) -> None:
         await self._local.settle(lease, charges)
 
-    def _put_aside(self, what: _Unsettled) -> None:
-        if len(self._unsettled) >= _MOST_UNSETTLED:
-            self._rejoined(self._unsettled.popleft().lease)
-            self._events.settlement_lost()
-        self._unsettled.append(what)
-
-    async def _settle_again(self) -> None:
-        """Settles batch by batch for as long as the store answers."""
-        while self._unsettled:
-            batch = [self._unsettled.popleft() for _ in range(min(_AT_ONCE, len(self._unsettled)))]
-            left = len(self._unsettled)
-            await asyncio.gather(*(self._settle(each) for each in batch))
-            if len(self._unsettled) > left:
-                return
-
     def _rejoined(self, lease: str) -> None:
-        """The store knows the lease's end. Once it knows that of all, this process's own share is whole again."""
+        """The store knows the lease's end, or never will. After the last, this process's own share is whole again."""
         if lease in self._apart:
             self._apart.discard(lease)
             if not self._apart:
                 self._local = self._new_local()
 
-    async def _keep_alive(self) -> None:
-        leases = [lease for lease in self._leases.values() if not lease.local and lease.stretches(0)]
+    async def keep_alive(self) -> None:
+        """Keeps every open lease from expiring."""
+        leases = [lease for lease in self._leases.values() if lease.kept()]
         for begin in range(0, len(leases), _AT_ONCE):
             await asyncio.gather(*(self._touch(lease) for lease in leases[begin : begin + _AT_ONCE]))
 
     async def _touch(self, lease: Lease) -> None:
+        """Where a lease is held here it is also kept in the store, which learns of it as soon as it is back."""
         if lease.ending:
             return
+        if lease.local:
+            await self._local.extend(lease.id, self._ttl_ms, lease.stretches(0))
         with contextlib.suppress(StoreAway):  # the next beat, or the settlement, puts it right
-            await self._ledger.extend(lease.id, self._ttl_ms, lease.stretches(0))
+            await self._ledger.extend(lease.id, self._ttl_ms, lease.kept())
         if lease.ending:  # settled meanwhile: a lease that came back to life is ended again, as it was
-            self._spawn(self._settle(_Unsettled(lease.id, tuple(lease.parts), lease.ending)))
+            self._end(lease)
+
+    def _end(self, lease: Lease) -> None:
+        entries = tuple(part.entry for part in lease.parts)
+        self._spawn(self._settlements.settle(Settlement(lease.id, entries, lease.ending, self._now())))
 
     def _refusal(
         self, terms: Terms, entries: Sequence[Entry], holds: Sequence[Hold], positions: Sequence[Position]
@@ -298,28 +266,16 @@ class Governor:
             if entry.enforced and position.refused
         ]
         entry, each, position = max(refused, key=lambda it: (_lasts(it[0], it[1]), it[2].wait_ms))
-        resets_at = terms.planner.resets_at(entry, self._now())
-        return refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
+        resets_at = terms.planner.resets_at(entry, position, self._now())
+        error = refusal(entry, each, position, status=terms.budget_status, resets_at=resets_at)
+        limits = zip(entries, (one.account for one in holds), positions, strict=True)
+        error.headers = {**error.headers, **dict(rate_limit_headers(list(limits)))}
+        return error
 
     def _tell_refusals(self, entries: Sequence[Entry], positions: Sequence[Position]) -> None:
         for entry, position in zip(entries, positions, strict=True):
             if position.refused:
                 self._events.refused(entry.rule.name, shadow=not entry.enforced)
-
-    def _report(self, what: _Unsettled, positions: Sequence[Position]) -> None:
-        """Tells how full budgets are, and which of their thresholds this settlement passed."""
-        for part, charge, position in zip(what.parts, what.charges, positions, strict=True):
-            rule = part.entry.rule
-            if not isinstance(rule, BudgetRule) or not isinstance(part.account, Budget):
-                continue
-            limit = part.account.limit
-            if _is_named(part.entry) and limit > 0:
-                self._events.budget_used(rule.name, rule.scope.value, part.entry.label, position.spent / limit)
-            before = position.spent - charge.used
-            for percent in rule.soft:
-                if before * 100 < percent * limit <= position.spent * 100:
-                    named, label = _is_named(part.entry), part.entry.label
-                    self._events.budget_threshold(rule.name, rule.scope.value, label, percent, named=named)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -332,12 +288,6 @@ def _lasts(entry: Entry, each: Hold) -> int:
     if isinstance(entry.rule, BudgetRule):
         return 2
     return int(isinstance(entry.rule, RateLimit) and each.need > entry.rule.burst)
-
-
-def _is_named(entry: Entry) -> bool:
-    """Whether the rule's subjects are few enough to be told apart in a metric."""
-    by_name = entry.rule.subject != EACH and not entry.own
-    return by_name or entry.rule.scope not in (Scope.KEY, Scope.USER, Scope.TAG)
 
 
 def _denies(entries: Iterable[Entry]) -> bool:

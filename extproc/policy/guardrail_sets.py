@@ -36,20 +36,28 @@ _MILLISECONDS = 1000
 
 
 class RuleSets:
-    """Makes the sets of a document. `now` is Unix time in seconds."""
+    """Makes the sets of a document; what the last document had as well is not compiled again. `now` is Unix time in
+    seconds."""
 
     def __init__(self, connections: Connections, now: Callable[[], float]) -> None:
         self._connections = connections
         self._now = now
+        self._made: dict[tuple[Guardrail, ...], TwoEngines] = {}
 
     def of(self, section: document.Guardrails) -> dict[GuardrailUse, RuleSet]:
         """Raises ValueError, with a rule's name, for what makes no rule."""
         named = {rule.name: rule for rule in section.rules}
-        return {use: self._one(use, [named[name] for name in use.rules]) for use in section.uses}
+        made: dict[tuple[Guardrail, ...], TwoEngines] = {}
+        sets = {use: self._one(use, [named[name] for name in use.rules], made) for use in section.uses}
+        self._made = made
+        return sets
 
-    def _one(self, use: GuardrailUse, rules: list[Guardrail]) -> RuleSet:
+    def _one(self, use: GuardrailUse, rules: list[Guardrail], made: dict[tuple[Guardrail, ...], TwoEngines]) -> RuleSet:
         services = [Service(_remote(rule), judge) for rule in rules if (judge := self._judge(rule)) is not None]
-        return RuleSet(use, TwoEngines(lambda: Guardrails(list(_local(rules)))), services)
+        local = tuple(rule for rule in rules if not isinstance(rule.check, ModerationService | WebhookService))
+        if local not in made:
+            made[local] = self._made.get(local) or TwoEngines(lambda: Guardrails(list(_local(local))))
+        return RuleSet(use, made[local], services)
 
     def _judge(self, rule: Guardrail) -> Judge | None:
         match rule.check:

@@ -55,11 +55,19 @@ class Lease:
         return min((amount for amount in amounts if amount is not None), default=None)
 
     def stretches(self, output_tokens: int) -> tuple[Stretch, ...]:
-        """What makes the lease cover so many output tokens; 0 keeps it as it is."""
+        """What makes the lease cover so many output tokens, where it is held; 0 keeps it as it is."""
         return tuple(
             Stretch(account, part.held, self._more(part, output_tokens), part.refuses)
             for part in self.parts
             if isinstance(account := part.share or part.account, Budget)
+        )
+
+    def kept(self) -> tuple[Stretch, ...]:
+        """What keeps the lease in the store as it is."""
+        return tuple(
+            Stretch(part.account, part.held, 0, part.entry.enforced)
+            for part in self.parts
+            if isinstance(part.account, Budget)
         )
 
     def grow(self, positions: tuple[Position, ...]) -> None:

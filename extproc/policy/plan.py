@@ -19,7 +19,7 @@ from extproc.config.limits import (
 from extproc.config.lookup import covers
 from extproc.policy.principal import Principal
 from extproc.policy.windows import Span, span
-from extproc.store.base import Account, Bucket, Budget
+from extproc.store.base import Account, Bucket, Budget, Position
 
 _MOST_PLANS = 16384
 _KEPT_SECONDS = 8 * 86400  # how long a calendar window is kept after its end, for those who ask
@@ -92,6 +92,10 @@ class Planner:
             for subject, label in _subjects(rule, principal, "", "")
         )
 
+    def has(self, entry: Entry) -> bool:
+        """Whether its rule is one of the document's; whether a principal's own is still there is not known here."""
+        return entry.own or entry.rule in self._rules
+
     def account(self, entry: Entry, raises: Iterable[Raise], now: float) -> Account:
         """The account that the entry counts on at Unix time `now`."""
         rule = entry.rule
@@ -105,11 +109,14 @@ class Planner:
                 limit = rule.amount + _raised(rule, entry, raises, now)
                 return self._budget(rule, entry.partition, key, limit, now)
 
-    def resets_at(self, entry: Entry, now: float) -> int | None:
-        """When the entry's calendar window ends, Unix seconds; None where nothing happens at a certain time."""
+    def resets_at(self, entry: Entry, position: Position, now: float) -> int | None:
+        """When there is more of the budget, Unix seconds: its calendar window ends, or the oldest step of its rolling
+        window leaves. None where waiting does not help. `position` is that of a refusal or a reading."""
         rule = entry.rule
         if isinstance(rule, BudgetRule) and isinstance(rule.window, Calendar):
             return self._span(rule.window, now).end
+        if isinstance(rule, BudgetRule) and position.wait_ms:
+            return -(-(int(now * 1000) + position.wait_ms) // 1000)
         return None
 
     def _budget(self, rule: BudgetRule, partition: str, key: str, limit: int, now: float) -> Budget:

@@ -12,7 +12,7 @@ from extproc.policy.refusals import moment
 from extproc.store.base import Account, Bucket, Position
 
 Line = tuple[Entry, Account, Position, int | None]
-"""A rule, its account, how that stands, and when its calendar window ends (Unix seconds)."""
+"""A rule, its account, how that stands, and when there is more of a budget (Unix seconds)."""
 
 
 def quota_document(caller: Principal, lines: Sequence[Line]) -> bytes:

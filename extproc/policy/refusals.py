@@ -20,7 +20,8 @@ _PER = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 
 def refusal(entry: Entry, hold: Hold, position: Position, *, status: int, resets_at: int | None) -> GatewayError:
-    """The error of a hold that was refused. `status` is that of spent budgets."""
+    """The error of a hold that was refused. `status` is that of spent budgets, `resets_at` when there is more of it
+    (Unix seconds), None where waiting does not help."""
     match entry.rule:
         case RateLimit() as rule:
             return _rate_limited(rule, entry, hold, position)
@@ -65,7 +66,7 @@ def _spent(
 ) -> BudgetExceeded:
     limit = position.spent + position.reserved + position.remaining
     shown = _shown(rule.measure)
-    details: dict[str, str | int] = {
+    details = {
         "budget": rule.name,
         "scope": rule.scope.value,
         "limit": shown(limit),
@@ -73,9 +74,8 @@ def _spent(
         "reserved": shown(position.reserved),
         "requested": shown(hold.need),
         "currency": "USD" if rule.measure is Measure.MONEY else rule.measure.value,
+        "resets_at": None if resets_at is None else moment(resets_at),
     }
-    if resets_at is not None:
-        details["resets_at"] = moment(resets_at)
     return BudgetExceeded(
         f"The budget {rule.name!r} of {_whose(entry)} does not pay for this request: {shown(position.spent)} of"
         f" {shown(limit)} {_WORDS[rule.measure]} spent, {shown(position.reserved)} reserved.",

@@ -1,5 +1,6 @@
 """The document in force: loaded, replaced by one assignment, and kept when a new one is bad."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -19,7 +20,8 @@ class Current:
         compile_: Callable[[Gateway], Snapshot],
         read_last_good: Callable[[], Gateway] | None = None,
     ) -> None:
-        """`read_last_good` gives the document that was in force when this worker's forerunner died.
+        """`read` and `compile_` are called in another thread later. `read_last_good` gives the document that was in
+        force when this worker's forerunner died.
 
         Raises ConfigError when the first document is bad, and there is no last good one.
         """
@@ -30,8 +32,14 @@ class Current:
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
-    def read_again(self) -> Snapshot | None:
-        """The document as it is now; None for a bad one, which leaves the last good one in force."""
+    async def read_again(self) -> Snapshot | None:
+        """The document as it is now; None for a bad one, which leaves the last good one in force.
+
+        Exchanges go on meanwhile: what detectors and guardrails need takes seconds to compile.
+        """
+        return await asyncio.to_thread(self._read_again)
+
+    def _read_again(self) -> Snapshot | None:
         try:
             gateway = self._read()
             self._refuse_another_store(gateway)

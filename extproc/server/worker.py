@@ -106,7 +106,7 @@ class Worker:
     async def _load(self) -> None:
         """Takes a new document into force as soon as what it needs was fetched; one after the other."""
         async with self._one_document:
-            snapshot = self._current.read_again()
+            snapshot = await self._current.read_again()
             if snapshot is None:
                 self._metrics.config_rejected()
             else:

@@ -7,9 +7,15 @@ a holder that turns up late settles all the same, and the difference is correcte
 tokens, or nano-dollars. Times are the store's own clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+SETTLED_REMEMBERED_SECONDS = 3600
+"""How long a store remembers at least that a lease was settled, since it was last told."""
+
+EXPIRED_REMEMBERED_SECONDS = 24 * 3600
+"""And what an expired lease held, since it expired."""
 
 MOST = 1 << 52
 """No amount, capacity or limit is larger: sums of two are exact in the doubles that Redis computes with."""
@@ -18,12 +24,25 @@ MOST = 1 << 52
 class StoreAway(Exception):
     """The store did not answer in time, or not with sense. Nothing is known of what was asked of it.
 
-    `asked` False: it was known to be away, and nothing was sent.
+    `asked` False: it was known to be away, or could not be connected to, and nothing was sent.
     """
 
     def __init__(self, message: str = "", *, asked: bool = True) -> None:
         super().__init__(message)
         self.asked = asked
+
+
+class PartlySettled(StoreAway):
+    """A part of a cluster did not answer, and the others have settled their charges.
+
+    `settled` is how the accounts of those stand now, by the place of the charge, where they were settled just now;
+    `left` are the places of the charges that are to be settled again, and `asked` is about them.
+    """
+
+    def __init__(self, message: str, *, asked: bool, settled: Mapping[int, "Position"], left: tuple[int, ...]) -> None:
+        super().__init__(message, asked=asked)
+        self.settled = settled
+        self.left = left
 
 
 class Conflict(Exception):
@@ -104,7 +123,8 @@ class Position:
     `granted` is what this operation reserved here; `spent` and `reserved` are 0 for a bucket; `remaining` may be
     negative. `refused`: there was too little (also where that is not enforced). `wait_ms` is how long until there may
     be enough of what was refused: exact for a bucket when nobody else takes from it, when the oldest step that was
-    charged leaves a rolling window, 0 where waiting does not help. `full_ms` is how long until a bucket is full.
+    charged leaves a rolling window, 0 where waiting does not help. Of a reading it is how long until that step leaves
+    (0 for a bucket). `full_ms` is how long until a bucket is full.
     """
 
     granted: int = 0
@@ -148,12 +168,20 @@ class Ledger(Protocol):
     async def settle(self, lease: str, charges: Sequence[Charge]) -> tuple[Position, ...] | None:
         """Ends the lease: what it reserved is free again, what it used is spent.
 
-        None when it was settled before (remembered for an hour). A lease that the store has lost is charged in full.
+        None when it was settled before; that is remembered for another hour then. A lease that the store has lost, or
+        has forgotten, is charged in full. Raises PartlySettled where some of the charges were made.
         """
         ...
 
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         """How accounts stand now."""
+        ...
+
+    async def claim(self, account: Budget, mark: str) -> bool:
+        """Whether nobody has claimed this mark of the account before: of all who ask, one is told so.
+
+        That is known for the length of a rolling window, and otherwise for as long as the account may be.
+        """
         ...
 
 

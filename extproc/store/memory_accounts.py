@@ -72,6 +72,10 @@ class BucketState:
     def position(self, granted: int = 0) -> Position:
         return Position(granted, 0, 0, self._remaining, False, 0, self._until(self._full))
 
+    def reading(self) -> Position:
+        """How it stands, for those who ask nothing else."""
+        return self.position()
+
     def refusal(self, need: int, granted: int = 0) -> Position:
         """How it stands, and when there will be `need`: never, where that is more than it can hold."""
         wait_ms = self._until(need * self._account.period_ms) if need <= self._account.capacity else 0
@@ -159,6 +163,10 @@ class BudgetState:
     def position(self, granted: int = 0) -> Position:
         return Position(granted, self._spent, self._reserved, self._left)
 
+    def reading(self) -> Position:
+        """How it stands, and when a step leaves the window."""
+        return Position(0, self._spent, self._reserved, self._left, False, self._leaves_ms)
+
     def refusal(self, need: int, granted: int = 0) -> Position:
         """How it stands, and when a step leaves the window: waiting for that may help."""
         return Position(granted, self._spent, self._reserved, self._left, True, self._wait_ms(need))
@@ -200,6 +208,9 @@ class BudgetState:
         return min(held, self._steps.get(charged, 0) if self._account.window_ms else self._spent)
 
     def _wait_ms(self, need: int) -> int:
-        if need > self._account.limit or not self._steps:
-            return 0
-        return next(iter(self._steps)) + self._account.window_ms - self.at_ms
+        return 0 if need > self._account.limit else self._leaves_ms
+
+    @property
+    def _leaves_ms(self) -> int:
+        """How long until the oldest step leaves the window; 0 where there is none."""
+        return next(iter(self._steps)) + self._account.window_ms - self.at_ms if self._steps else 0

@@ -9,15 +9,27 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from extproc.store.base import Account, Bucket, Budget, Charge, Hold, Position, Stretch, Verdict
+from extproc.store.base import (
+    EXPIRED_REMEMBERED_SECONDS,
+    SETTLED_REMEMBERED_SECONDS,
+    Account,
+    Bucket,
+    Budget,
+    Charge,
+    Hold,
+    Position,
+    Stretch,
+    Verdict,
+)
 from extproc.store.memory_accounts import BucketState, BudgetState, Part
 
 _EXPIRED_PER_CALL = 20
 _FORGOTTEN_PER_CALL = 4
 _EXAMINED_PER_ACCOUNT = 2  # for each new one; were it one, there might be ever more of them
 _SHELVES = 64
-_EXPIRED_KEPT_MS = 24 * 3_600_000
-_SETTLED_KEPT_MS = 3_600_000
+_EXPIRED_KEPT_MS = EXPIRED_REMEMBERED_SECONDS * 1000
+_SETTLED_KEPT_MS = SETTLED_REMEMBERED_SECONDS * 1000
+_FOR_EVER = 1 << 62
 _MOST_SETTLED = (1 << 18) // _SHELVES
 
 _State = BucketState | BudgetState
@@ -72,6 +84,7 @@ class MemoryLedger:
         self._live: list[tuple[int, str]] = []  # when each live lease expires, in order
         self._expired: deque[tuple[int, str]] = deque()  # when each expired one is forgotten
         self._settled: _Shelves[str, int] = _Shelves()  # and each settled one
+        self._claimed: _Shelves[tuple[str, str, str], int] = _Shelves()  # and each claim
 
     async def reserve(self, lease: str, ttl_ms: int, holds: Sequence[Hold]) -> Verdict:
         now = self._begin()
@@ -96,6 +109,7 @@ class MemoryLedger:
     async def settle(self, lease: str, charges: Sequence[Charge]) -> tuple[Position, ...] | None:
         now = self._begin()
         if self._is_settled(lease, now):
+            self._remember_settled(lease, now)
             return None
         parts = self._close(lease)
         for charge in charges:
@@ -109,7 +123,18 @@ class MemoryLedger:
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         now = self._begin()
         self._expire(now)
-        return self._positions(accounts, now)
+        return tuple(self._state(account, now).reading() for account in accounts)
+
+    async def claim(self, account: Budget, mark: str) -> bool:
+        now = self._begin()
+        key = (account.partition, account.key, mark)
+        shelf = self._claimed.of(key)
+        for _ in range(min(_EXAMINED_PER_ACCOUNT, len(shelf))):
+            _forget_claim(shelf, now)
+        if shelf.get(key, now) > now:
+            return False
+        shelf[key] = now + account.window_ms if account.window_ms else account.expires_ms or _FOR_EVER
+        return True
 
     def _begin(self) -> int:
         """The time, in milliseconds, after a little housekeeping."""
@@ -134,6 +159,7 @@ class MemoryLedger:
             if shelf and (len(shelf) >= _MOST_SETTLED or next(iter(shelf.values())) <= now):
                 shelf.popitem(last=False)
         shelf[lease] = now + _SETTLED_KEPT_MS
+        shelf.move_to_end(lease)
 
     def _expire(self, now: int) -> None:
         """Counts as spent what the oldest leases held that were not extended in time."""
@@ -240,6 +266,13 @@ class MemoryLedger:
     def _charge(self, state: _State, part: Part, used: int) -> None:
         self._save(part.account, state)
         state.settle(part, used)
+
+
+def _forget_claim(shelf: OrderedDict[tuple[str, str, str], int], now: int) -> None:
+    """Forgets the claim whose turn it is, or lets it queue again."""
+    key, until_ms = shelf.popitem(last=False)
+    if until_ms > now:
+        shelf[key] = until_ms
 
 
 def _examine(shelf: OrderedDict[_Key, _State], now: int) -> None:

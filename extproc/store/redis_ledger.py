@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import msgspec
 
-from extproc.store.base import Account, Charge, Hold, Position, StoreAway, Stretch, Verdict
+from extproc.store.base import Account, Budget, Charge, Hold, PartlySettled, Position, StoreAway, Stretch, Verdict
 from extproc.store.redis_requests import Keys, Request, in_order, verdict
 from extproc.store.redis_scripts import EXTEND, READ, RESERVE, SETTLE, Script
+from extproc.store.redis_server import Word
 from extproc.store.redis_topology import Topology
 
 
@@ -43,14 +44,20 @@ class RedisLedger:
 
     async def settle(self, lease: str, charges: Sequence[Charge]) -> tuple[Position, ...] | None:
         asked = self._keys.settle(lease, charges)
-        answers = _present(await self._ask(SETTLE, asked))
-        if asked and not any(answer.admitted for answer in answers):
+        answers = await self._ask(SETTLE, asked)
+        _raise_if_partly(asked, answers)
+        present = _present(answers)
+        if asked and not any(answer.admitted for answer in present):
             return None
-        return in_order(asked, answers)
+        return in_order(asked, present)
 
     async def read(self, accounts: Sequence[Account]) -> tuple[Position, ...]:
         asked = self._keys.read(accounts)
         return in_order(asked, _present(await self._ask(READ, asked)))
+
+    async def claim(self, account: Budget, mark: str) -> bool:
+        key = self._keys.claim(account, mark)
+        return await self._topology.call(None, key, "SET", key, 1, "NX", *_until(account)) is not None
 
     async def _ask(self, script: Script, asked: Sequence[Request]) -> list[Verdict | StoreAway]:
         """What each request was answered."""
@@ -89,6 +96,33 @@ def _present(answers: Sequence[Verdict | StoreAway]) -> list[Verdict]:
     if away:
         raise StoreAway(str(away[0]), asked=bool(present) or any(each.asked for each in away))
     return present
+
+
+def _until(account: Budget) -> tuple[Word, ...]:
+    """How long something is known about an account that has no record in it."""
+    if account.window_ms:
+        return "PX", account.window_ms
+    return ("PXAT", account.expires_ms) if account.expires_ms else ()
+
+
+def _raise_if_partly(asked: Sequence[Request], answers: Sequence[Verdict | StoreAway]) -> None:
+    """Raises PartlySettled where some partitions have answered, and others have not."""
+    missing = [answer for answer in answers if isinstance(answer, StoreAway)]
+    if missing and len(missing) < len(answers):
+        answered = list(zip(asked, answers, strict=True))
+        raise PartlySettled(
+            str(missing[0]),
+            asked=any(each.asked for each in missing),
+            settled={
+                place: position
+                for request, answer in answered
+                if isinstance(answer, Verdict) and answer.admitted
+                for place, position in zip(request.parts, answer.positions, strict=True)
+            },
+            left=tuple(
+                place for request, answer in answered if isinstance(answer, StoreAway) for place in request.parts
+            ),
+        )
 
 
 def _all_admitted(answers: Sequence[Verdict | StoreAway]) -> bool:

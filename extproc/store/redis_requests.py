@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from extproc.store.base import Account, Bucket, Charge, Hold, Position, Stretch, Verdict
+from extproc.store.base import Account, Bucket, Budget, Charge, Hold, Position, Stretch, Verdict
 
 _BUCKET, _BUDGET, _UNDER_WAY = 0, 1, 2
 
@@ -54,6 +54,9 @@ class Keys:
 
     def read(self, accounts: Sequence[Account]) -> list[Request]:
         return self._requests(accounts, [(_kind(account), *_terms(account)) for account in accounts])
+
+    def claim(self, account: Budget, mark: str) -> str:
+        return f"{self._head(account.partition)}claim:{mark}:{account.key}"
 
     def registry(self) -> tuple[str, str]:
         """The records by kind and id, and the log of their changes."""

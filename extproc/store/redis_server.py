@@ -62,7 +62,7 @@ class _Lane:
 
     def hang_up(self) -> AbstractConnection | None:
         """Gives the connection up, to be closed."""
-        connection, self.connection = self.connection, None
+        connection, self.connection, self.owing = self.connection, None, False
         return connection
 
 
@@ -180,7 +180,7 @@ class Server:
     async def _deliver(self, lane: _Lane, calls: Sequence[_Call], replies: Sequence[Any]) -> None:
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, ResponseError):
-                _fail(call, reply)
+                _fail(call, reply, asked=True)
             elif not call.answer.done():
                 call.answer.set_result(reply)
         errors = [reply for reply in replies if isinstance(reply, ResponseError)]
@@ -193,7 +193,7 @@ class Server:
 
     async def _lost(self, lane: _Lane, calls: Sequence[_Call], error: Exception) -> None:
         for call in calls:
-            _fail(call, error)
+            _fail(call, error, asked=lane.owing)
         await self._gone(lane)
 
     async def _gone(self, lane: _Lane) -> None:
@@ -210,10 +210,10 @@ async def _reply(connection: AbstractConnection) -> Any:
         return error
 
 
-def _fail(call: _Call, error: Exception) -> None:
+def _fail(call: _Call, error: Exception, *, asked: bool) -> None:
     """Names the kind of error only: its text may quote what was asked."""
     if not call.answer.done():
-        call.answer.set_exception(StoreAway(f"the store is away: {type(error).__name__}"))
+        call.answer.set_exception(StoreAway(f"the store is away: {type(error).__name__}", asked=asked))
 
 
 def _ails_the_server(error: ResponseError) -> bool:

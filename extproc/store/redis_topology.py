@@ -91,7 +91,7 @@ class _Cluster:
         address = self._slots[key_slot(key.encode())]
         if address is None:
             self._ask()
-            raise StoreAway("no node of the cluster has the slot")
+            raise StoreAway("no node of the cluster has the slot", asked=False)
         return await self._servers[address].call(script, *words)
 
     async def close(self) -> None:
@@ -110,7 +110,7 @@ class _Cluster:
         except TimeoutError:
             self._circuit.failed()
         if not self._slots:
-            raise StoreAway("no node of the cluster answered")
+            raise StoreAway("no node of the cluster answered", asked=False)
 
     def _ask(self) -> asyncio.Task[None]:
         if self._asking is None or self._asking.done():

@@ -133,7 +133,10 @@ class Families:
     def _describe_limits(self) -> None:
         self.refusals = self._counter("llm_gateway_refusals_total", "Refusals by limits and budgets.", ("rule", "mode"))
         self.budget_used = self._gauge(
-            "llm_gateway_budget_used_ratio", "Spent share of a budget.", "mostrecent", ("budget", "scope", "subject")
+            "llm_gateway_budget_used_ratio",
+            "Spent share.",
+            "livemostrecent",
+            ("budget", "scope", "subject"),
         )
         self.budget_thresholds = self._counter(
             "llm_gateway_budget_thresholds_total", "Thresholds passed.", ("budget", "scope", "subject", "percent")
@@ -182,7 +185,7 @@ class Families:
         self,
         name: str,
         help_: str,
-        across_workers: Literal["livesum", "livemin", "mostrecent"],
+        across_workers: Literal["livesum", "livemin", "livemostrecent"],
         labels: tuple[str, ...] = (),
     ) -> Gauge:
         return Gauge(name, help_, labels, registry=self._registry, multiprocess_mode=across_workers)

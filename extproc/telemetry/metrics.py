@@ -5,6 +5,7 @@ supervisor, which runs without, reads the files of all workers. A dead worker's 
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -167,6 +168,11 @@ class Metrics:
         self._families.budget_used.labels(*map(_printable, (budget, scope, subject))).set(ratio)
 
     @_as_far_as_can_be
+    def budget_forgotten(self, budget: str, scope: str, subject: str) -> None:
+        """Nobody knows any more how full a budget is: its rule or its use has ended."""
+        self._families.budget_used.labels(*map(_printable, (budget, scope, subject))).set(math.nan)
+
+    @_as_far_as_can_be
     def budget_threshold(self, budget: str, scope: str, subject: str, percent: int, *, named: bool) -> None:
         """A budget has just passed one of its soft thresholds. `named`: its subjects are few enough for a label."""
         fields = {"budget": budget, "scope": scope, "subject": subject, "percent": percent}
@@ -289,7 +295,14 @@ class _Workers(Collector):
     def collect(self) -> Iterable[Metric]:
         files = [str(file) for file in self._directory.glob("*.db") if _is_begun(file)]
         families: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-        return families
+        return map(_known, families)
+
+
+def _known(family: Metric) -> Metric:
+    """Without the series that have ended: a worker cannot take one out of its file, and says that it is no number."""
+    if family.type == "gauge":
+        family.samples = [sample for sample in family.samples if not math.isnan(sample.value)]
+    return family
 
 
 def _is_begun(file: Path) -> bool:

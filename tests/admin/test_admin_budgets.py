@@ -99,6 +99,13 @@ async def test_a_budget_of_one_model_and_a_calendar_month(start: Starting) -> No
     assert (shown["window"], shown["resets_at"]) == ("calendar month Europe/Berlin", "2026-11-30T23:00:00Z")
 
 
+async def test_of_a_rolling_window_it_is_shown_when_some_of_it_comes_back(start: Starting) -> None:
+    api = await start(with_rules(rule("d", Scope.TEAM, measure=Measure.TOKENS, amount=1000, window=Rolling(86400))))
+    await spend(api, "sk-document", 10)
+    shown = (await api.get("/budget/info", budget="d", subject="research"))["budget"]
+    assert (shown["window"], shown["resets_at"]) == ("rolling 86400s", "2026-11-22T12:24:00Z")
+
+
 async def test_a_budget_of_a_key_of_the_registry_is_found_by_alias(start: Starting) -> None:
     api = await start(with_rules())
     made = await api.post("/key/generate", {"key_alias": "ci", "team_id": "research", "max_budget": "10"})

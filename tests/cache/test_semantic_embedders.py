@@ -36,7 +36,7 @@ async def asking(handler: Handler, seconds: float = 5.0) -> AsyncIterator[HttpEm
         host, port = runner.addresses[0][:2]
         async with aiohttp.ClientSession() as session:
             url = f"http://{host}:{port}/v1/embeddings"
-            yield HttpEmbedder(session, url, "small", key=Secret("sk-1"), seconds=seconds)
+            yield HttpEmbedder(lambda: session, url, "small", key=Secret("sk-1"), seconds=seconds)
     finally:
         await runner.cleanup()
 
@@ -98,7 +98,7 @@ async def test_an_endpoint_that_does_not_answer_is_away_in_time() -> None:
 
 async def test_an_endpoint_that_nobody_serves_is_away() -> None:
     async with aiohttp.ClientSession() as session:
-        embedder = HttpEmbedder(session, "http://127.0.0.1:1/v1/embeddings", "small", seconds=1)
+        embedder = HttpEmbedder(lambda: session, "http://127.0.0.1:1/v1/embeddings", "small", seconds=1)
         with pytest.raises(EmbedderAway, match="cannot be reached"):
             await embedder.embed(["one"])
 

@@ -454,6 +454,22 @@ async def test_a_fallback_is_named_to_the_caller_and_in_the_record(begin: Begin,
     assert (records[0].backend, records[0].fallback_from, records[0].attempts) == ("anthropic", "openai", 2)
 
 
+async def test_anthropics_errors_name_the_request(begin: Begin) -> None:
+    exchange = begin()
+    await exchange.request_headers(headers("/v1/messages"))
+    asked = {"model": "gpt-4o", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    await exchange.request_body(RequestBody(json.dumps(asked).encode()))
+    exchange.response_headers(answered(status=429, content_length="33"))
+    action = await exchange.response_body(ResponseBody(b'{"error":{"message":"Slow down."}}', end_of_stream=True))
+    assert action.body is not None
+    assert json.loads(action.body) == {
+        "type": "error",
+        "error": {"type": "rate_limit_error", "message": "Slow down."},
+        "request_id": "r-1",
+    }
+    assert json.loads(exchange.refuse(NotFound("No.")).body)["request_id"] == "r-1"
+
+
 async def test_a_providers_error_keeps_its_status_and_message(begin: Begin, records: Records) -> None:
     exchange, _ = await admitted(begin)
     received = exchange.response_headers(answered(429, content_length="60", retry_after="7"))

@@ -62,6 +62,25 @@ async def test_nobody_is_refused(exchange: Call, event: RequestHeaders) -> None:
         await exchange(WORKLOADS, STAFF).request_headers(event)
 
 
+async def test_a_credential_of_another_scheme_hides_no_key(exchange: Call, records: Records) -> None:
+    sent = {**asked("sk-test").headers, "authorization": "Basic dXNlcjpwYXNz"}
+    assert await known(exchange(), records, RequestHeaders(sent, end_of_stream=False)) == ("dev", "platform")
+
+
+async def test_a_credential_of_another_scheme_is_foreign_like_a_key(exchange: Call, records: Records) -> None:
+    sent = {**asked().headers, "authorization": "Basic dXNlcjpwYXNz"}
+    event = RequestHeaders(sent, end_of_stream=False, spiffe_id=CART)
+    with pytest.raises(Unauthenticated):
+        await exchange(WORKLOADS).request_headers(event)
+    lenient = replace(WORKLOADS, foreign_keys=ForeignKeys.IGNORE)
+    assert await known(exchange(lenient), records, event) == ("workloads", "shop")
+
+
+async def test_an_empty_bearer_token_is_no_key(exchange: Call, records: Records) -> None:
+    event = RequestHeaders({**asked().headers, "authorization": "Bearer "}, end_of_stream=False, spiffe_id=CART)
+    assert await known(exchange(WORKLOADS), records, event) == ("workloads", "shop")
+
+
 async def test_a_personal_key_is_refused_unless_the_document_ignores_it(exchange: Call, records: Records) -> None:
     with pytest.raises(Unauthenticated):
         await exchange(WORKLOADS).request_headers(asked("sk-personal", CART))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
-from extproc.config.limits import AnyRule, BudgetRule, ConcurrencyLimit, Measure, RateLimit, Scope, Total
+from extproc.config.limits import AnyRule, BudgetRule, ConcurrencyLimit, Measure, RateLimit, Rolling, Scope, Total
 from extproc.errors import BudgetExceeded, PermissionDenied, RateLimited
 from extproc.exchange.actions import BodyMode, Cut, Respond, Upstream
 from extproc.exchange.events import RequestHeaders, ResponseBody
@@ -238,6 +238,20 @@ async def test_the_quota_is_shown(begin: Begin) -> None:
             }
         ],
     }
+
+
+async def test_the_quota_says_when_some_of_a_rolling_budget_comes_back(begin: Begin, shared: Treasury) -> None:
+    rolling = budget(window=Rolling(3600), amount=100_000)
+    exchange = begin(rolling)
+    await streaming(exchange)
+    await exchange.response_body(ResponseBody(WORDS % b"one two three", end_of_stream=True))
+    exchange.close()
+    await shared.governor.close(1.0)
+    sent = {":method": "GET", ":path": "/v1/quota", "authorization": "Bearer sk-test"}
+    action = await begin(rolling).request_headers(RequestHeaders(sent, end_of_stream=True))
+    assert isinstance(action, Respond)
+    (shown,) = json.loads(action.body)["budgets"]
+    assert (shown["window"], shown["resets_at"]) == ("rolling 3600s", "2023-11-14T23:14:00Z")
 
 
 @pytest.mark.parametrize(

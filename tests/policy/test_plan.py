@@ -19,7 +19,7 @@ from extproc.config.limits import (
 )
 from extproc.policy.plan import Plan, Planner
 from extproc.policy.principal import Principal
-from extproc.store.base import Bucket, Budget
+from extproc.store.base import Bucket, Budget, Position
 
 ANN = Principal("k1", "ann-laptop", user="ann", team="search", organisation="acme", tags=("batch", "beta"))
 NOVEMBER, DECEMBER = 1_793_491_200, 1_796_083_200
@@ -130,7 +130,7 @@ def test_a_calendar_window_has_an_account_of_its_own() -> None:
     assert planner.account(entry, (), NOW) == Budget(
         "acme", f"team:search:b:money:{NOVEMBER}", 100, expires_ms=(DECEMBER + 8 * 86400) * 1000
     )
-    assert planner.resets_at(entry, NOW) == DECEMBER
+    assert planner.resets_at(entry, Position(), NOW) == DECEMBER
     assert planner.account(entry, (), DECEMBER).key == f"team:search:b:money:{DECEMBER}"
 
 
@@ -140,7 +140,8 @@ def test_a_rolling_window_is_one_account() -> None:
     assert planner.account(entry, (), NOW) == Budget(
         "acme", "team:search:b:money:3600s", 100, 3_600_000, int(NOW + 7200) * 1000
     )
-    assert planner.resets_at(entry, NOW) is None
+    assert planner.resets_at(entry, Position(), NOW) is None
+    assert planner.resets_at(entry, Position(wait_ms=1500), NOW) == int(NOW) + 2
 
 
 @pytest.mark.parametrize(

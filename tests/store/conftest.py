@@ -20,6 +20,7 @@ class TimedRedis:
     def __init__(self, options: RedisOptions, clock: Clock) -> None:
         clock.set(START_MS)
         self.store = RedisStore(options)
+        self.topology = self.store._servers
         self.prefix = options.prefix
         self._clock = clock
 

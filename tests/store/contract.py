@@ -5,6 +5,7 @@ The module has a fixture `store` (a `Timed`) and classes of its own that inherit
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -82,8 +83,9 @@ async def settle(timed: Timed, lease: str, *charges: Charge) -> tuple[Position, 
 
 
 async def standing(timed: Timed, account: Bucket | Budget) -> Position:
+    """But for when a step of it leaves its window."""
     (position,) = await timed.store.read((account,))
-    return position
+    return replace(position, wait_ms=0)
 
 
 async def spend(timed: Timed, lease: str, account: Bucket | Budget, amount: int) -> None:
@@ -469,6 +471,16 @@ class RollingContract:
         await store.advance(50_750)
         assert (await reserve(store, "c", exactly(minute, 50))).admitted
 
+    async def test_a_reading_tells_it_too(self, store: Timed) -> None:
+        minute = budget(window_ms=60_000)
+        await store.advance(250)
+        assert await store.store.read([minute]) == (Position(remaining=100),)
+        await spend(store, "a", minute, 60)
+        await store.advance(10_000)
+        await spend(store, "b", minute, 10)
+
+        assert await store.store.read([minute]) == (Position(spent=70, remaining=30, wait_ms=50_750),)
+
     async def test_waiting_does_not_help_where_nothing_leaves(self, store: Timed) -> None:
         minute = budget(window_ms=60_000)
         await reserve(store, "a", exactly(minute, 60))
@@ -599,13 +611,13 @@ class ExtendContract:
         minute = budget("rolling", window_ms=60_000)
         await reserve(store, "a", exactly(budget(), 40), exactly(minute, 40), ttl_ms=1000)
         await store.advance(1001)
-        assert await store.store.read((budget(), minute)) == (Position(spent=40, remaining=60),) * 2
+        assert [await standing(store, each) for each in (budget(), minute)] == [Position(spent=40, remaining=60)] * 2
 
         verdict = await extend(store, "a", Stretch(budget(), 40, 10), Stretch(minute, 40, 10))
 
         assert verdict == Verdict(True, (Position(granted=10, reserved=50, remaining=50),) * 2)
         await settle(store, "a", Charge(budget(), 50, 45), Charge(minute, 50, 45))
-        assert await store.store.read((budget(), minute)) == (Position(spent=45, remaining=55),) * 2
+        assert [await standing(store, each) for each in (budget(), minute)] == [Position(spent=45, remaining=55)] * 2
 
     async def test_an_expired_lease_is_kept_though_more_is_refused(self, store: Timed) -> None:
         await reserve(store, "a", exactly(budget(), 40), ttl_ms=1000)
@@ -645,6 +657,16 @@ class SettleContract:
         await store.advance(59 * 60_000)
 
         assert await settle(store, "a", *charges) is None
+        assert await standing(store, budget()) == Position(spent=15, remaining=85)
+
+    async def test_who_repeats_a_settlement_may_repeat_it_again_within_the_next_hour(self, store: Timed) -> None:
+        await reserve(store, "a", exactly(budget(), 40))
+        await settle(store, "a", Charge(budget(), 40, 15))
+
+        for _ in range(3):
+            await store.advance(59 * 60_000)
+            assert await settle(store, "a", Charge(budget(), 40, 15)) is None
+
         assert await standing(store, budget()) == Position(spent=15, remaining=85)
 
     async def test_concurrent_settlements_of_a_lease_are_one(self, store: Timed) -> None:
@@ -743,6 +765,43 @@ class ExpiryContract:
         assert await standing(store, budget()) == Position(spent=10, reserved=20, remaining=70)
 
 
+class ClaimContract:
+    """What is to be told once is claimed first."""
+
+    async def test_a_mark_is_claimed_once(self, store: Timed) -> None:
+        assert await store.store.claim(budget(), "80:100")
+        await store.advance(365 * DAY_MS)
+        assert not await store.store.claim(budget(), "80:100")
+
+    async def test_of_all_who_claim_at_once_one_is_first(self, store: Timed) -> None:
+        answers = await asyncio.gather(*(store.store.claim(budget(), "80:100") for _ in range(8)))
+
+        assert sum(answers) == 1
+
+    async def test_another_mark_or_account_or_partition_is_another_claim(self, store: Timed) -> None:
+        assert await store.store.claim(budget(), "80:100")
+
+        assert await store.store.claim(budget(), "90:100")
+        assert await store.store.claim(budget("other"), "80:100")
+        assert await store.store.claim(budget(partition="zenith"), "80:100")
+
+    async def test_a_claim_on_a_rolling_window_lasts_as_long_as_the_window(self, store: Timed) -> None:
+        minute = budget("rolling", window_ms=60_000)
+        assert await store.store.claim(minute, "80:100")
+        await store.advance(59_999)
+        assert not await store.store.claim(minute, "80:100")
+
+        await store.advance(2)
+
+        assert await store.store.claim(minute, "80:100")
+
+    async def test_a_claim_on_a_calendar_window_ends_with_its_account(self, store: Timed) -> None:
+        day = budget("day", expires_ms=START_MS + DAY_MS)
+        assert await store.store.claim(day, "80:100")
+        await store.advance(DAY_MS - 1)
+        assert not await store.store.claim(day, "80:100")
+
+
 class LedgerContract(
     ReserveContract,
     ConcurrencyContract,
@@ -751,6 +810,7 @@ class LedgerContract(
     ExtendContract,
     SettleContract,
     ExpiryContract,
+    ClaimContract,
 ):
     """All that a ledger does."""
 

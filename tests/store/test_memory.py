@@ -58,7 +58,7 @@ class TestWhatIsForgotten:
         await spend(store, "a", budget(), 10)
         await store.advance(HOUR_MS - 1)
         assert await settle(store, "a", Charge(budget(), 10, 10)) is None
-        await store.advance(1)
+        await store.advance(HOUR_MS)
 
         assert await settle(store, "a", Charge(budget(), 10, 10)) == (Position(spent=20, remaining=80),)
 

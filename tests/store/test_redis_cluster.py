@@ -6,12 +6,13 @@ import pytest
 from redis.crc import key_slot
 
 from extproc.config.model import RedisMode, RedisOptions
-from extproc.store.base import Budget, Charge, Hold, Position, StoreAway, Stretch
+from extproc.store.base import Budget, Charge, Hold, PartlySettled, Position, StoreAway, Stretch
 from extproc.store.redis import RedisStore
 from extproc.store.redis_ledger import RedisLedger
 from extproc.store.redis_requests import Keys
 from extproc.store.redis_scripts import Script
 from extproc.store.redis_server import Word
+from extproc.store.redis_topology import Topology
 from tests.store.conftest import PATIENCE_MS, TimedRedis
 from tests.store.contract import LedgerContract, RegistryContract, budget, exactly, extend, reserve, settle
 from tests.store.servers import Server, cluster, free_port
@@ -82,6 +83,49 @@ class TestPartitions:
             )
 
         assert caught.value.asked is asked
+
+    async def test_what_some_partitions_have_settled_is_not_settled_there_again(self, store: TimedRedis) -> None:
+        ours, theirs = budget(partition="acme"), budget(partition="zenith")
+        await reserve(store, "a", exactly(ours, 40), exactly(theirs, 30))
+        ledger = RedisLedger(_PartlyAway(store.topology, "{zenith}"), Keys(store.prefix, together=False))
+
+        with pytest.raises(PartlySettled) as caught:
+            await ledger.settle("a", [Charge(theirs, 30, 10), Charge(ours, 40, 15)])
+
+        assert (caught.value.left, caught.value.asked) == ((0,), False)
+        assert caught.value.settled == {1: Position(spent=15, remaining=85)}
+        assert await settle(store, "a", Charge(theirs, 30, 10)) == (Position(spent=10, remaining=90),)
+        assert await store.store.read([ours, theirs]) == (
+            Position(spent=15, remaining=85),
+            Position(spent=10, remaining=90),
+        )
+
+    async def test_what_was_settled_before_is_not_left_either(self, store: TimedRedis) -> None:
+        ours, theirs = budget(partition="acme"), budget(partition="zenith")
+        await settle(store, "a", Charge(ours, 40, 15))
+        ledger = RedisLedger(_PartlyAway(store.topology, "{zenith}"), Keys(store.prefix, together=False))
+
+        with pytest.raises(PartlySettled) as caught:
+            await ledger.settle("a", [Charge(ours, 40, 15), Charge(theirs, 30, 10)])
+
+        assert (caught.value.left, caught.value.settled) == ((1,), {})
+
+
+class _PartlyAway:
+    """A topology in which nobody has the keys of one hash tag."""
+
+    available = False
+
+    def __init__(self, topology: Topology, tag: str) -> None:
+        self._topology = topology
+        self._tag = tag
+
+    async def call(self, script: Script | None, key: str, *words: Word) -> object:
+        if self._tag in key:
+            raise StoreAway("away a moment ago", asked=False)
+        return await self._topology.call(script, key, *words)
+
+    async def close(self) -> None: ...
 
 
 class _Away:

@@ -64,6 +64,20 @@ def test_what_a_dead_worker_counted_stays_and_its_open_exchanges_go(tmp_path):
     assert value(samples, "llm_gateway_open_exchanges", {}) == 1
 
 
+def test_how_full_a_budget_is_is_known_from_living_workers_and_of_budgets_that_there_are(tmp_path):
+    used, month = "llm_gateway_budget_used_ratio", {"budget": "month", "scope": "team"}
+    with worker(tmp_path, exchanges=1) as only:
+        living = scrape(tmp_path)
+        only.kill()
+        only.wait()
+        forget_worker(only.pid, tmp_path)
+        dead = scrape(tmp_path)
+
+    assert value(living, used, {**month, "subject": "search"}) == 0.95
+    assert "gone" not in str(living)
+    assert used not in str(dead)
+
+
 def test_the_supervisors_own_metrics_come_with_those_of_the_workers(tmp_path):
     own = CollectorRegistry()
     Gauge("workers", "Workers.", registry=own).set(1)
@@ -79,7 +93,7 @@ def test_the_text_says_each_name_once(tmp_path):
         lines = exposition(tmp_path, CollectorRegistry()).decode().splitlines()
     types = [line for line in lines if line.startswith("# TYPE")]
 
-    assert len(types) == len(set(types)) == 13
+    assert len(types) == len(set(types)) == 14
 
 
 def test_no_worker_has_written_yet(tmp_path):

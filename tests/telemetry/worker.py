@@ -1,4 +1,5 @@
-"""A worker process: `worker.py EXCHANGES`. Counts that many exchanges, the last of them still open.
+"""A worker process: `worker.py EXCHANGES`. Counts that many exchanges, the last of them still open, and
+tells how full two budgets are, one of which is then gone.
 
 It then says "ready" and lives until its standard input ends.
 """
@@ -32,6 +33,9 @@ def main() -> None:
     for _ in range(int(sys.argv[1])):
         metrics.record(AN_EXCHANGE)
     metrics.exchange_opened()
+    for subject in ("search", "gone"):
+        metrics.budget_used("month", "team", subject, 0.95)
+    metrics.budget_forgotten("month", "team", "gone")
     print("ready", flush=True)
     sys.stdin.read()
 

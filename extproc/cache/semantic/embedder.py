@@ -4,7 +4,7 @@ The API is OpenAI's (https://platform.openai.com/docs/api-reference/embeddings/c
 that of the gateway itself: asked through it, embeddings have keys, limits and accounting like everything else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import aiohttp
@@ -48,11 +48,18 @@ _decode = msgspec.json.Decoder(_Answer).decode
 class HttpEmbedder:
     """Asks `url` (the path of the endpoint included) for vectors of `model`, with a key as a bearer token.
 
-    `seconds` bounds a question in all. The session is the caller's to close.
+    `seconds` bounds a question in all. `session` gives the connections, in the event loop that they are for; they are
+    the caller's to close.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, model: str, *, key: Secret | None = None, seconds: float
+        self,
+        session: Callable[[], aiohttp.ClientSession],
+        url: str,
+        model: str,
+        *,
+        key: Secret | None = None,
+        seconds: float,
     ) -> None:
         self._session = session
         self._url = url
@@ -78,7 +85,7 @@ class HttpEmbedder:
         if self._key is not None:
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         try:
-            async with self._session.post(
+            async with self._session().post(
                 self._url, data=question, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as answer:
                 return await _body(answer)

@@ -213,9 +213,11 @@ local function settle_pending()
   for _, found in pairs(loaded) do found.pending = 0 end
 end
 
--- In the order of the fields of `Position`. `lacking` is what was refused, if anything was.
-local function position(found, granted, lacking)
+-- In the order of the fields of `Position`. `lacking` is what was refused, if anything was; `asked`: nothing else is
+-- wanted than to know how it stands.
+local function position(found, granted, lacking, asked)
   local refused, wait_ms = lacking ~= nil, lacking and wait(found, lacking) or 0
+  if asked and found.kind == BUDGET then wait_ms = wait_for_step(found) end
   if found.kind == BUCKET then
     return {granted, 0, 0, found.level, refused, wait_ms, wait_for(found, found.capacity)}
   end
@@ -225,7 +227,7 @@ end
 local function answer(admitted, decisions)
   local positions = {}
   for i, decision in ipairs(decisions) do
-    positions[i] = position(decision.found, admitted and decision.granted or 0, decision.lacking)
+    positions[i] = position(decision.found, admitted and decision.granted or 0, decision.lacking, decision.asked)
   end
   return cmsgpack.pack({admitted, positions})
 end

@@ -41,8 +41,10 @@ for i, part in ipairs(charges) do
     lease[3][found.key] = nil
   end
 end
-if settles then
-  release_others(lease)
-  if forget then drop(KEYS[1], KEYS[2]) else save_settled(KEYS[1], KEYS[2]) end
+if settles then release_others(lease) end
+if settles and forget then
+  drop(KEYS[1], KEYS[2])
+else
+  save_settled(KEYS[1], KEYS[2]) -- also when it was before: who repeats it may do so again
 end
 return answer(settles, decisions)
