@@ -9,18 +9,20 @@ _MESSAGE_TIMEOUT = "5s"
 _SKIP_TRAILERS = {"request_trailer_mode": "SKIP", "response_trailer_mode": "SKIP"}
 
 
-def exchange(*, native_usage: bool) -> Json:
+def exchange(*, native_usage: bool, relay: bool = True) -> Json:
     """The listener's filter: one stream an exchange. Response bodies are asked for in each answer, by mode_override.
 
+    `relay`: this Envoy has the cluster of that name, and the sockets of the workers.
     What says who the caller is, is always sent: an attribute or namespace that a request does not have costs nothing.
     """
+    said = [(names.PHASE_HEADER, "exchange"), *([(names.RELAY_HEADER, "yes")] if relay else [])]
     receiving = {"untyped": [names.NAMESPACE], "typed": [names.CHAIN_NAMESPACE]}
     forwarding = {"untyped": [names.JWT_NAMESPACE], **({"typed": [names.USAGE_NAMESPACE]} if native_usage else {})}
     return _filter(
         names.EXCHANGE_FILTER,
         typed(
             names.EXT_PROC,
-            grpc_service=_grpc_service([(names.PHASE_HEADER, "exchange"), (names.RELAY_HEADER, "yes")]),
+            grpc_service=_grpc_service(said),
             failure_mode_allow=False,
             message_timeout=_MESSAGE_TIMEOUT,
             allow_mode_override=True,

@@ -8,7 +8,7 @@ from extproc.envoyconfig.cluster_rules import error, warning
 from extproc.envoyconfig.finding import Finding
 from extproc.envoyconfig.read import EnvoyConfig, Place
 from extproc.envoyconfig.render import longest_chain
-from extproc.envoyconfig.views import Door, Route, doors, initial_metadata
+from extproc.envoyconfig.views import Door, Route, coalesces, doors, has_relay, initial_metadata
 
 _RETRIED = ("connect-failure", "reset", "5xx", "retriable-status-codes")
 _COVERED_BY_5XX = ("connect-failure", "reset")
@@ -114,7 +114,8 @@ def attempts_are_counted(gateway: Gateway, config: EnvoyConfig) -> Iterator[Find
 
 def chains_can_be_walked(gateway: Gateway, config: EnvoyConfig) -> Iterator[Finding]:
     for route in _provider_routes(gateway, config):
-        yield from _retry_policy(route.place.at("route", "retry_policy"), longest_chain(gateway) - 1)
+        needed = longest_chain(gateway) - 1 + int(coalesces(gateway) and has_relay(route.door))
+        yield from _retry_policy(route.place.at("route", "retry_policy"), needed)
 
 
 def _retry_policy(policy: Place, needed: int) -> Iterator[Finding]:

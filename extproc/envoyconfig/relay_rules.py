@@ -7,7 +7,7 @@ from extproc.envoyconfig import names
 from extproc.envoyconfig.cluster_rules import error, warning
 from extproc.envoyconfig.finding import Finding
 from extproc.envoyconfig.read import EnvoyConfig, Place
-from extproc.envoyconfig.views import doors, initial_metadata
+from extproc.envoyconfig.views import coalesces, doors, has_relay
 from extproc.exchange.relay import SOCKET_KEY
 
 
@@ -18,9 +18,9 @@ def answers_under_way_can_be_reached(gateway: Gateway, config: EnvoyConfig) -> I
         if ext_proc is None:
             continue
         metadata = ext_proc.at("grpc_service", "initial_metadata")
-        if initial_metadata(ext_proc).get(names.RELAY_HEADER) == "yes":
+        if has_relay(door):
             yield from _relay(config, metadata)
-        elif _coalesces(gateway):
+        elif coalesces(gateway):
             yield warning(
                 metadata,
                 f"without {names.RELAY_HEADER}: yes, and the cluster {names.RELAY_CLUSTER!r}, identical requests wait "
@@ -38,10 +38,6 @@ def _relay(config: EnvoyConfig, metadata: Place) -> Iterator[Finding]:
             f"must be override_host with {names.NAMESPACE}:{SOCKET_KEY} of dynamic metadata: requests would come to a "
             "worker that does not have their answer",
         )
-
-
-def _coalesces(gateway: Gateway) -> bool:
-    return gateway.cache is not None and any(route.coalesce for route in gateway.cache.routes)
 
 
 def _named_by_metadata(cluster: Place) -> Iterator[str]:

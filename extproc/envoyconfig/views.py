@@ -38,6 +38,17 @@ def initial_metadata(ext_proc: Place) -> dict[str, str]:
     return {str(entry.get("key")): str(entry.get("value")) for entry in entries}
 
 
+def has_relay(door: "Door") -> bool:
+    """Whether the filter says that there is a way to answers that are under way."""
+    ext_proc = door.exchange_filter
+    return ext_proc is not None and initial_metadata(ext_proc).get(names.RELAY_HEADER) == "yes"
+
+
+def coalesces(gateway: Gateway) -> bool:
+    """Whether identical requests that are under way may share an answer."""
+    return gateway.cache is not None and any(route.coalesce for route in gateway.cache.routes)
+
+
 def thresholds(cluster: Place) -> Json:
     """The circuit breaker of ordinary requests; empty when Envoy's defaults count."""
     for item in cluster.at("circuit_breakers", "thresholds").items():

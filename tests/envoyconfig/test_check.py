@@ -247,6 +247,13 @@ COALESCING = replace(
 )
 RELAY_CASES += [
     Case(
+        "no retries behind the relay",
+        lambda d: route(d)["route"].pop("retry_policy"),
+        f"{ROUTE}.route.retry_policy",
+        "no retry policy: the first provider's failure would be the answer",
+        of=COALESCING,
+    ),
+    Case(
         "no relay for answers under way",
         lambda d: exchange(d)["grpc_service"]["initial_metadata"].pop(),
         f"{EXCHANGE}.grpc_service.initial_metadata",

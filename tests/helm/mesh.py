@@ -25,7 +25,7 @@ def documents() -> dict[str, Json]:
         stall_seconds=_STALL_SECONDS,
     )
     return {
-        "exchange-filter.yaml": filters.exchange(native_usage=False),
+        "exchange-filter.yaml": filters.exchange(native_usage=False, relay=False),
         "extproc-cluster.yaml": cluster.extproc(()),
         "empty-cluster.yaml": cluster.empty(),
         "manager.yaml": _manager(),
