@@ -12,7 +12,7 @@ from extproc.envoyconfig import names
 from extproc.envoyconfig.render import RenderOptions, dump, render
 
 KEY, LIMITED_KEY, PRIVATE_KEY = "sk-bench", "sk-limited", "sk-private"
-OPENAI_MODEL, TRANSLATED_MODEL, RESILIENT_MODEL = "gpt-4o-mini", "claude-sonnet-4-5", "resilient"
+OPENAI_MODEL, TRANSLATED_MODEL, RESILIENT_MODEL = "gpt-4o-mini", "claude-sonnet-4-6", "resilient"
 _SALT = "62656e63682d73616c742d666f722d6c6f6f706261636b"
 _OTHER_KEYS = 100
 _BARE = "bare"

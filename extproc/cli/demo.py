@@ -70,7 +70,7 @@ async def _a_stream(session: aiohttp.ClientSession) -> bool:
 
 async def _a_translated_answer(session: aiohttp.ClientSession) -> bool:
     """A translated answer: asked in OpenAI's format, answered by a provider that speaks Anthropic's"""
-    answer, headers = await _ask(session, "claude-sonnet-4-5")
+    answer, headers = await _ask(session, "claude-sonnet-4-6")
     print(f"{_text(answer)!r}\nbackend {headers['x-gateway-backend']}, provider {headers['x-gateway-provider']}")
     return headers["x-gateway-provider"] == "anthropic" and answer["object"] == "chat.completion"
 
@@ -85,7 +85,7 @@ async def _a_fallback(session: aiohttp.ClientSession) -> bool:
 async def _a_rejected_key(session: aiohttp.ClientSession) -> bool:
     """Rejected: an unknown key, and a key that may not use the model"""
     unknown = await _status(session, "sk-unknown", "gpt-4o-mini")
-    limited = await _status(session, LIMITED_DEMO_KEY, "claude-sonnet-4-5")
+    limited = await _status(session, LIMITED_DEMO_KEY, "claude-sonnet-4-6")
     return (unknown, limited) == (401, 403)
 
 

@@ -35,7 +35,7 @@ def default_document(environ: Mapping[str, str]) -> str:
         "version": 1,
         "backends": [_backend(backend) for backend in backends],
         "models": models,
-        "keys": _keys("claude-sonnet-4-5" if passthrough is None else "gpt-4o-mini"),
+        "keys": _keys("claude-sonnet-4-6" if passthrough is None else "gpt-4o-mini"),
     }
     if passthrough is not None:
         document["passthrough"] = passthrough
@@ -79,11 +79,11 @@ def _simulated_models() -> list[_Document]:
     return [
         _model("gpt-4o-mini", "openai-sim"),
         _model("gpt-4o", "azure-sim", "openai-sim"),
-        _model("claude-sonnet-4-5", "anthropic-sim"),
+        _model("claude-sonnet-4-6", "anthropic-sim"),
         _model(
             "resilient",
             {"backend": _DOWN, "model": "gpt-4o"},
-            {"backend": "anthropic-sim", "model": "claude-sonnet-4-5"},
+            {"backend": "anthropic-sim", "model": "claude-sonnet-4-6"},
             {"backend": "openai-sim", "model": "gpt-4o"},
         ),
         _model("text-embedding-3-small", "openai-sim"),

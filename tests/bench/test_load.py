@@ -71,7 +71,7 @@ async def test_a_stream_brings_its_frames_and_the_time_each_took() -> None:
 
 async def test_a_stream_may_be_anthropics() -> None:
     asked = payloads.frames(5, 0.001)
-    request = payloads.anthropic_messages("claude-sonnet-4-5", 1024, asked, stream=True)
+    request = payloads.anthropic_messages("claude-sonnet-4-6", 1024, asked, stream=True)
 
     async with listening(Provider) as port:
         report = await streams(some_streams(port, request, ANTHROPIC_ENDING))

@@ -48,7 +48,7 @@ def test_the_simulators_models() -> None:
     assert [model.name for model in default({}).models] == [
         "gpt-4o-mini",
         "gpt-4o",
-        "claude-sonnet-4-5",
+        "claude-sonnet-4-6",
         "resilient",
         "text-embedding-3-small",
     ]
@@ -58,7 +58,7 @@ def test_the_simulators_models() -> None:
 def test_the_resilient_model_fails_over_to_another_format() -> None:
     assert chain({}, "resilient") == [
         ("down", "gpt-4o"),
-        ("anthropic-sim", "claude-sonnet-4-5"),
+        ("anthropic-sim", "claude-sonnet-4-6"),
         ("openai-sim", "gpt-4o"),
     ]
 
@@ -144,7 +144,7 @@ def test_azure_alone_answers_for_every_name() -> None:
 def test_anthropic_alone_answers_for_its_own_names() -> None:
     environ = {"ANTHROPIC_API_KEY": "a"}
     gateway = default(environ)
-    assert (gateway.passthrough, gateway.keys[1].models) == (None, ("claude-sonnet-4-5",))
+    assert (gateway.passthrough, gateway.keys[1].models) == (None, ("claude-sonnet-4-6",))
     assert chain(environ, "gpt-4o") == []
 
 

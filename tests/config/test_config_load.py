@@ -43,7 +43,7 @@ models:
   - name: smart
     targets:
       - {{backend: openai, model: gpt-4o}}
-      - {{backend: claude, model: claude-sonnet-4-5}}
+      - {{backend: claude, model: claude-sonnet-4-6}}
   - name: openai/*
     targets: [{{backend: openai, model: '*'}}]
 keys:
@@ -93,7 +93,7 @@ def test_a_complete_document() -> None:
         backends=(openai, azure, claude),
         models=(
             Model("gpt-4o", (Target(openai, "gpt-4o"), Target(azure, "gpt-4o"))),
-            Model("smart", (Target(openai, "gpt-4o"), Target(claude, "claude-sonnet-4-5"))),
+            Model("smart", (Target(openai, "gpt-4o"), Target(claude, "claude-sonnet-4-6"))),
             Model("openai/*", (Target(openai, "*"),), prefix="openai/"),
         ),
         keys=(

@@ -38,13 +38,13 @@ def document(**changes: Any) -> dict[str, Any]:
         ],
         "models": [
             {"name": "gpt-4o-mini", "targets": ["openai"]},
-            {"name": "claude-sonnet-4-5", "targets": ["anthropic"]},
+            {"name": "claude-sonnet-4-6", "targets": ["anthropic"]},
             {"name": "azure-gpt", "targets": [{"backend": "azure", "model": "gpt-4o"}]},
             {
                 "name": "resilient",
                 "targets": [
                     {"backend": "down", "model": "gpt-4o"},
-                    {"backend": "anthropic", "model": "claude-sonnet-4-5"},
+                    {"backend": "anthropic", "model": "claude-sonnet-4-6"},
                     {"backend": "openai", "model": "gpt-4o-mini"},
                 ],
             },
@@ -52,7 +52,7 @@ def document(**changes: Any) -> dict[str, Any]:
                 "name": "smart",
                 "targets": [
                     {"backend": "openai", "model": "gpt-4o"},
-                    {"backend": "anthropic", "model": "claude-sonnet-4-5"},
+                    {"backend": "anthropic", "model": "claude-sonnet-4-6"},
                 ],
             },
             {"name": "only-down", "targets": [{"backend": "down", "model": "gpt-4o"}]},

@@ -18,7 +18,7 @@ SIMULATORS = {
     "anthropic": Settings(formats=("anthropic",)),
     "down": Settings(formats=("openai",), always="status=503"),
 }
-UPSTREAM = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-5", "down": "gpt-4o"}
+UPSTREAM = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-6", "down": "gpt-4o"}
 # A token of input costs 1,000 nano-dollars and one of output 10,000.
 PRICES = [{"provider": provider, "model": UPSTREAM[provider], "input": 1.0, "output": 10.0} for provider in SIMULATORS][
     :2

@@ -13,7 +13,7 @@ from tests.integration.gateway import KEY, Gateway, running_gateway
 from tests.integration.raw import Answer, chat, request, send
 
 TEXT = "You said: Hello This is a simulated answer, and I am happy to help."
-BOTH = pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+BOTH = pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 
 
 def ask(gateway: Gateway, model: str, directives: str = "", **fields: Any) -> Answer:
@@ -106,7 +106,7 @@ def test_an_answer_without_usage(gateway: Gateway, model: str) -> None:
 @BOTH
 @pytest.mark.parametrize("directives", ["no_usage", "usage_in_last_chunk", "empty_choices"])
 def test_odd_usage_and_choices_in_a_stream(gateway: Gateway, model: str, directives: str) -> None:
-    expected = "" if (directives, model) == ("empty_choices", "claude-sonnet-4-5") else TEXT
+    expected = "" if (directives, model) == ("empty_choices", "claude-sonnet-4-6") else TEXT
     assert text(events(ask(gateway, model, directives, stream=True))) == expected
 
 

@@ -47,16 +47,16 @@ BAD_BODIES = {
     "a list": b"[]",
     "a string": b'"gpt-4o-mini"',
     "null": b"null",
-    "a repeated field": b'{"model":"gpt-4o-mini","model":"claude-sonnet-4-5","messages":[]}',
-    "a repeated field, escaped": b'{"model":"gpt-4o-mini","mod\\u0065l":"claude-sonnet-4-5","messages":[]}',
+    "a repeated field": b'{"model":"gpt-4o-mini","model":"claude-sonnet-4-6","messages":[]}',
+    "a repeated field, escaped": b'{"model":"gpt-4o-mini","mod\\u0065l":"claude-sonnet-4-6","messages":[]}',
     "deep nesting": b'{"model":"gpt-4o-mini","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep nesting, open": b'{"model":' + b"[" * 1_000_000,
     "gzip": gzip.compress(chat()),
     "stream as text": chat(stream="yes"),
     "stream_options as a number": chat(stream=True, stream_options=3),
-    "stream_options for Anthropic": chat(model="claude-sonnet-4-5", stream=True, stream_options=[]),
-    "messages as text, for Anthropic": json.dumps({"model": "claude-sonnet-4-5", "messages": "Hi"}).encode(),
-    "no messages, for Anthropic": b'{"model":"claude-sonnet-4-5"}',
+    "stream_options for Anthropic": chat(model="claude-sonnet-4-6", stream=True, stream_options=[]),
+    "messages as text, for Anthropic": json.dumps({"model": "claude-sonnet-4-6", "messages": "Hi"}).encode(),
+    "no messages, for Anthropic": b'{"model":"claude-sonnet-4-6"}',
 }
 
 

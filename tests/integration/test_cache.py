@@ -27,7 +27,7 @@ CACHE = {
     "routes": [
         {"name": "short", "models": ["text-embedding-3-small"], "ttl": "1s"},
         {"name": "strict", "models": ["careful"], "temperature": 0.5},
-        {"name": "faq", "models": ["gpt-4o-mini", "smart", "claude-sonnet-4-5"], "ttl": "1h"},
+        {"name": "faq", "models": ["gpt-4o-mini", "smart", "claude-sonnet-4-6"], "ttl": "1h"},
     ],
 }
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}]
@@ -141,7 +141,7 @@ def test_a_stream_and_a_whole_answer_are_one_entry(gateway: Gateway, question: s
 
 def test_messages_are_kept_in_their_own_format(gateway: Gateway, question: str) -> None:
     asking = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "max_tokens": 100,
         "messages": [{"role": "user", "content": question}],
     }

@@ -12,7 +12,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 ECHO = "You said: Hello This is a simulated answer, and I am happy to help."
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "azure-gpt", "claude-sonnet-4-5", "resilient"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "azure-gpt", "claude-sonnet-4-6", "resilient"])
 def test_an_answer(client: OpenAI, model: str) -> None:
     answer = client.chat.completions.create(model=model, messages=HELLO)
     assert answer.choices[0].message.content == ECHO
@@ -21,7 +21,7 @@ def test_an_answer(client: OpenAI, model: str) -> None:
     assert answer.usage.completion_tokens == 14
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "azure-gpt", "claude-sonnet-4-5", "resilient"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "azure-gpt", "claude-sonnet-4-6", "resilient"])
 def test_a_stream(client: OpenAI, model: str) -> None:
     chunks = list(client.chat.completions.create(model=model, messages=HELLO, stream=True))
     text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
@@ -30,7 +30,7 @@ def test_a_stream(client: OpenAI, model: str) -> None:
     assert all(chunk.usage is None for chunk in chunks)
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 def test_a_stream_with_the_usage_that_was_asked_for(client: OpenAI, model: str) -> None:
     stream = client.chat.completions.create(
         model=model, messages=HELLO, stream=True, stream_options={"include_usage": True}
@@ -56,7 +56,7 @@ WEATHER = {
 }
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 def test_tools_over_two_turns(client: OpenAI, model: str) -> None:
     asked = [{"role": "user", "content": "What is the weather?"}]
     first = client.chat.completions.create(model=model, messages=asked, tools=[WEATHER])
@@ -68,7 +68,7 @@ def test_tools_over_two_turns(client: OpenAI, model: str) -> None:
     assert "22 degrees" in (second.choices[0].message.content or "")
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 def test_streamed_tool_arguments(client: OpenAI, model: str) -> None:
     asked = [{"role": "user", "content": "What is the weather?"}]
     with client.chat.completions.stream(model=model, messages=asked, tools=[WEATHER]) as stream:
@@ -122,7 +122,7 @@ def test_a_providers_refusal_keeps_its_words(client: OpenAI) -> None:
 def test_a_stream_that_breaks_ends_with_an_error(client: OpenAI) -> None:
     messages = [{"role": "user", "content": "Hello [[error_in_stream_after=3]]"}]
     with pytest.raises(APIError):
-        list(client.chat.completions.create(model="claude-sonnet-4-5", messages=messages, stream=True))
+        list(client.chat.completions.create(model="claude-sonnet-4-6", messages=messages, stream=True))
 
 
 def test_what_the_provider_saw(gateway: Gateway, client: OpenAI) -> None:
@@ -163,7 +163,7 @@ def test_what_the_caller_and_the_access_log_are_told(gateway: Gateway) -> None:
         "model": "resilient",
         "backend": "anthropic",
         "provider": "anthropic",
-        "upstream_model": "claude-sonnet-4-5",
+        "upstream_model": "claude-sonnet-4-6",
         "attempts": 2,
         "input_tokens": 1,
         "output_tokens": 14,

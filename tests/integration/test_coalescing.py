@@ -34,7 +34,7 @@ def coalescing(**changes: Any) -> dict[str, Any]:
             "key": {"value": "5a" * 32},
             "routes": [
                 {"name": "paid", "models": ["paid"], "followers": "charged"},
-                {"name": "faq", "models": ["gpt-4o-mini", "smart", "resilient", "claude-sonnet-4-5"], "ttl": "1h"},
+                {"name": "faq", "models": ["gpt-4o-mini", "smart", "resilient", "claude-sonnet-4-6"], "ttl": "1h"},
             ],
         },
         keys=keys(*(key(name, f"sk-{name}", team=name) for name in ("one", "two", "poor"))),
@@ -288,7 +288,7 @@ async def test_streams_of_messages_are_followed(gateway: Gateway, question: str)
             times: list[float] = []
             text = ""
             asking: Any = [{"role": "user", "content": f"[[tokens=30 rate=20]] {question}"}]
-            async with client.messages.stream(model="claude-sonnet-4-5", max_tokens=90, messages=asking) as stream:
+            async with client.messages.stream(model="claude-sonnet-4-6", max_tokens=90, messages=asking) as stream:
                 async for piece in stream.text_stream:
                     times.append(time.monotonic())
                     text += piece

@@ -36,7 +36,7 @@ OWN_HEADERS = {name: {"headers": {"x-account": f"account-of-{name}"}} for name i
 
 
 def target(name: str) -> dict[str, str]:
-    return {"backend": name, "model": "claude-sonnet-4-5" if FORMATS[name] == "anthropic" else "gpt-4o"}
+    return {"backend": name, "model": "claude-sonnet-4-6" if FORMATS[name] == "anthropic" else "gpt-4o"}
 
 
 def chain(name: str, *backends: str) -> dict[str, object]:
@@ -101,7 +101,7 @@ def headers(request: Received) -> dict[str, str]:
 
 OPENAI_BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 ANTHROPIC_BODY = {
-    "model": "claude-sonnet-4-5",
+    "model": "claude-sonnet-4-6",
     "max_tokens": 4096,
     "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}],
 }

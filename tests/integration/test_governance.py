@@ -22,7 +22,7 @@ SIMULATORS = {
 }
 PRICES = [
     {"provider": "openai", "model": "gpt-4o-mini", "input": "1.00", "output": "2.00"},
-    {"provider": "anthropic", "model": "claude-sonnet-4-5", "input": "1.00", "output": "2.00"},
+    {"provider": "anthropic", "model": "claude-sonnet-4-6", "input": "1.00", "output": "2.00"},
     {"provider": "openai", "model": "text-embedding-3-small", "input": "1.00", "output": "0"},
 ]
 FAST = "[[tokens=20 rate=2000]] count"
@@ -139,7 +139,7 @@ def test_a_spent_budget_is_402_and_is_not_tried_again(gateway: Gateway) -> None:
 def test_anthropics_sdk_sees_a_spent_budget_in_its_own_words(gateway: Gateway) -> None:
     before = len(_access_lines(gateway, "broke"))
     with claude(gateway, "broke", max_retries=2) as client, pytest.raises(anthropic.APIStatusError) as caught:
-        client.messages.create(model="claude-sonnet-4-5", max_tokens=100, messages=[{"role": "user", "content": FAST}])
+        client.messages.create(model="claude-sonnet-4-6", max_tokens=100, messages=[{"role": "user", "content": FAST}])
     assert caught.value.status_code == 402
     body = caught.value.body
     assert isinstance(body, dict)
@@ -192,7 +192,7 @@ def test_anthropics_sdk_sees_the_end_in_its_own_words(gateway: Gateway) -> None:
     with (
         claude(gateway, "shortanthropic") as client,
         client.messages.stream(
-            model="claude-sonnet-4-5", max_tokens=4000, messages=[{"role": "user", "content": SLOW}]
+            model="claude-sonnet-4-6", max_tokens=4000, messages=[{"role": "user", "content": SLOW}]
         ) as stream,
         pytest.raises(anthropic.APIStatusError) as caught,
     ):

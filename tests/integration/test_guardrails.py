@@ -18,7 +18,7 @@ from tests.integration.services import Handler, Service
 
 WORD, SECRET = "Bluebird", "AKIA" + "QX5ZKVXWNCU7MR2D"
 NAME = "Dora"
-MODELS = ["gpt-4o-mini", "claude-sonnet-4-5"]
+MODELS = ["gpt-4o-mini", "claude-sonnet-4-6"]
 
 
 class Judges(Service):
@@ -185,7 +185,7 @@ def test_a_refused_request_never_leaves(gateway: Gateway, text: str, rule: str) 
 
 def test_a_message_is_refused_in_its_dialect(gateway: Gateway) -> None:
     with anthropic(gateway, "before") as client, pytest.raises(AnthropicStatusError) as caught:
-        client.messages.create(model="claude-sonnet-4-5", max_tokens=50, messages=messages(WORD))
+        client.messages.create(model="claude-sonnet-4-6", max_tokens=50, messages=messages(WORD))
     assert isinstance(caught.value.body, dict)
     assert caught.value.body["type"] == "error"
 
@@ -242,7 +242,7 @@ def test_a_stream_ends_before_what_is_refused(gateway: Gateway, model: str) -> N
 
 def test_a_stream_of_messages_ends_so_too(gateway: Gateway) -> None:
     asked: Any = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "max_tokens": 200,
         "messages": messages(f"{'All is well. ' * 11}{WORD}"),
     }
@@ -304,7 +304,7 @@ def said(gateway: Gateway, alias: str, text: str) -> Iterator[str]:
     """What comes of a stream of Messages."""
     with (
         anthropic(gateway, alias) as client,
-        client.messages.stream(model="claude-sonnet-4-5", max_tokens=500, messages=messages(text)) as events,
+        client.messages.stream(model="claude-sonnet-4-6", max_tokens=500, messages=messages(text)) as events,
     ):
         yield from events.text_stream
 

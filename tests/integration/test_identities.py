@@ -173,7 +173,7 @@ def whole() -> Iterator[tuple[Gateway, Doors]]:
     """In front of a whole gateway, with the rules of the documentation."""
     entries = keys(
         key("demo", KEY),
-        key("limited", LIMITED_KEY, models=["claude-sonnet-4-5"]),
+        key("limited", LIMITED_KEY, models=["claude-sonnet-4-6"]),
         key("inside", "sk-inside", networks=["10.0.0.0/8", "2001:db8::/32"]),
     )
     with running_gateway(document(keys=entries, **RULES), SIMULATORS) as gateway:

@@ -58,7 +58,7 @@ KEYS = keys(
     key("batch", "sk-batch"),
     key("free", "sk-free", team="lab"),
 )
-MODELS = ["gpt-4o-mini", "claude-sonnet-4-5"]
+MODELS = ["gpt-4o-mini", "claude-sonnet-4-6"]
 TOOL_SCHEMA = {"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}
 
 

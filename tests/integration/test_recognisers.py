@@ -122,7 +122,7 @@ def assert_nothing_left(gateway: Gateway) -> None:
     assert [name for name in (*NAMES, "Ødegård", EMAIL) if name in text] == []
 
 
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 def test_an_answer(gateway: Gateway, analyzer: Analyzer, model: str) -> None:
     assert PROMPT in ask(gateway, "replace", model=model)
     assert_nothing_left(gateway)
@@ -132,7 +132,7 @@ def test_an_answer(gateway: Gateway, analyzer: Analyzer, model: str) -> None:
 
 
 @pytest.mark.parametrize("directive", ["", "[[split=1]]", "[[split=7 crlf]]"])
-@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-5"])
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-sonnet-4-6"])
 def test_a_stream(gateway: Gateway, model: str, directive: str) -> None:
     with sdk(gateway, "replace") as client:
         stream = client.chat.completions.create(model=model, messages=messages(PROMPT + directive), stream=True)

@@ -36,7 +36,7 @@ ERRORS = (429, 500, 502, 503)  # of a chain in which all three failed
 
 
 def made() -> dict[str, object]:
-    upstream = {"first": "gpt-4o", "second": "claude-sonnet-4-5", "third": "gpt-4o-mini"}
+    upstream = {"first": "gpt-4o", "second": "claude-sonnet-4-6", "third": "gpt-4o-mini"}
     return document(
         backends=[
             backend("first", "openai", provider="openai"),

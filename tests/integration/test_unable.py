@@ -14,7 +14,7 @@ SIMULATORS = {
     "anthropic": Settings(formats=("anthropic",)),
     "openai": Settings(formats=("openai",)),
 }
-TARGETS = [{"backend": "down", "model": "gpt-4o"}, {"backend": "anthropic", "model": "claude-sonnet-4-5"}]
+TARGETS = [{"backend": "down", "model": "gpt-4o"}, {"backend": "anthropic", "model": "claude-sonnet-4-6"}]
 
 
 @pytest.fixture(scope="module")

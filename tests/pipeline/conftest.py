@@ -48,8 +48,8 @@ GATEWAY = Gateway(
     backends=(OPENAI, ANTHROPIC),
     models=(
         Model("gpt-4o", (Target(OPENAI, "gpt-4o"),)),
-        Model("smart", (Target(OPENAI, "gpt-4o"), Target(ANTHROPIC, "claude-sonnet-4-5"))),
-        Model("claude", (Target(ANTHROPIC, "claude-sonnet-4-5"),)),
+        Model("smart", (Target(OPENAI, "gpt-4o"), Target(ANTHROPIC, "claude-sonnet-4-6"))),
+        Model("claude", (Target(ANTHROPIC, "claude-sonnet-4-6"),)),
     ),
     keys=(key(), key("limited", "sk-limited", models=("gpt-4o",)), key("old", "sk-old", expires=1000.0)),
     key_salt=SALT,

@@ -228,7 +228,7 @@ async def test_embeddings_are_not_sent_to_a_format_that_has_none(begin: Begin) -
 
 
 async def test_a_target_that_cannot_express_the_request_is_passed_over(begin: Begin) -> None:
-    gateway = replace(GATEWAY, models=(Model("m", (Target(ANTHROPIC, "claude-sonnet-4-5"), Target(OPENAI, "gpt-4o"))),))
+    gateway = replace(GATEWAY, models=(Model("m", (Target(ANTHROPIC, "claude-sonnet-4-6"), Target(OPENAI, "gpt-4o"))),))
     exchange = begin(gateway)
     await exchange.request_headers(headers())
     action = await exchange.request_body(body(model="m", n=2))
@@ -268,7 +268,7 @@ async def test_a_later_attempt_speaks_the_format_of_its_own_backend(begin: Begin
     assert "authorization" in second.remove
     assert "sk-openai-secret" not in repr(second)
     assert "sk-ant-secret" not in repr(first)
-    assert json.loads(second.body or b"")["model"] == "claude-sonnet-4-5"
+    assert json.loads(second.body or b"")["model"] == "claude-sonnet-4-6"
 
 
 async def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> None:
@@ -279,7 +279,7 @@ async def test_headers_of_one_attempt_are_removed_in_the_next(begin: Begin) -> N
                 "m",
                 (
                     Target(replace(OPENAI, headers=(("x-vendor", "a"),)), "gpt-4o"),
-                    Target(ANTHROPIC, "claude-sonnet-4-5"),
+                    Target(ANTHROPIC, "claude-sonnet-4-6"),
                     Target(OPENAI, "gpt-4o"),
                 ),
             ),
@@ -431,7 +431,7 @@ async def test_an_answer_in_another_format_is_translated(begin: Begin) -> None:
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "content": [{"type": "text", "text": "Hello"}],
         "stop_reason": "end_turn",
         "usage": {"input_tokens": 10, "output_tokens": 2},

@@ -14,7 +14,7 @@ from extproc.simulator.settings import Settings
 ANSWER = "You said: hello This is a simulated answer, and I am happy to help."
 PATH = "/v1/projects/acme/locations/us-east5/publishers/anthropic/models/claude-opus-4-6:rawPredict"
 ASKED: dict[str, Any] = {
-    "model": "claude-sonnet-4-5@20250929",
+    "model": "claude-sonnet-4-6@20250929",
     "max_tokens": 100,
     "messages": [{"role": "user", "content": "hello"}],
 }
@@ -36,7 +36,7 @@ async def client(simulator: Running) -> AsyncIterator[AsyncAnthropicVertex]:
 async def test_a_plain_answer(client: AsyncAnthropicVertex) -> None:
     found = await client.messages.create(**ASKED)
     assert found.content[0].text == ANSWER
-    assert found.model == "claude-sonnet-4-5@20250929"
+    assert found.model == "claude-sonnet-4-6@20250929"
 
 
 async def test_a_streamed_answer(client: AsyncAnthropicVertex) -> None:

@@ -399,7 +399,7 @@ def test_openai_gets_no_marks_of_the_cache_and_nothing_malformed() -> None:
 # What comes out of the hub for Anthropic's own format is the document that went in.
 
 CLAUDE = Target(Backend("claude", "claude", "anthropic", Schema.ANTHROPIC, "a", "/v1"), "claude-opus-4-6")
-BUDGETS = Target(CLAUDE.backend, "claude-sonnet-4-5")
+BUDGETS = Target(CLAUDE.backend, "claude-sonnet-4-6")
 BACK_AND_FORTH = Composed(MessagesFront(own_thinking=True), OpenAIToAnthropic())
 
 words = st.text(min_size=1, max_size=8)
@@ -510,7 +510,7 @@ def test_a_budget_comes_back_from_the_hub_as_it_was() -> None:
     thinking = {"type": "enabled", "budget_tokens": 3000, "display": "omitted"}
     made = BACK_AND_FORTH.request(call({"thinking": thinking, "max_tokens": 9000}), BUDGETS)
     assert msgspec.json.decode(made.body or b"") == {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-4-6",
         "max_tokens": 9000,
         "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}],
         "thinking": thinking,

@@ -26,7 +26,7 @@ ASKED = {
 MARK = {"type": "ephemeral"}
 
 
-def upstream(backend: Backend, asked: dict[str, object], model: str = "claude-sonnet-4-5") -> dict[str, object]:
+def upstream(backend: Backend, asked: dict[str, object], model: str = "claude-sonnet-4-6") -> dict[str, object]:
     translator = registry.find(CHAT, backend)
     assert translator is not None
     call = read_call(CHAT, "/v1/chat/completions", {}, json.dumps(asked).encode(), created=0)
@@ -57,7 +57,7 @@ def test_a_caller_who_sets_marks_sets_them_all() -> None:
 
 def test_bedrock_gets_a_cache_point() -> None:
     backend = replace(CLAUDE, schema=Schema.BEDROCK, region="eu-west-1", cache_system=True)
-    sent = upstream(backend, ASKED, "anthropic.claude-sonnet-4-5-20250929-v1:0")
+    sent = upstream(backend, ASKED, "anthropic.claude-sonnet-4-6-20250929-v1:0")
     assert sent["system"][2] == {"cachePoint": {"type": "default"}}
 
 
