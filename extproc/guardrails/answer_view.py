@@ -11,7 +11,8 @@ from msgspec import Raw, Struct
 
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from extproc.guardrails.rule import Role
-from extproc.guardrails.view import Text, texts_of, together
+from extproc.guardrails.view import Text, together
+from extproc.privacy.walk import texts_of
 
 _CALL = "_call"
 _CALLED_BY_NAME = frozenset({"function_call", "custom_tool_call", "mcp_call"})

@@ -17,8 +17,8 @@ import re2
 from extproc.clients.judge import Judge, JudgeError, Judgement, Question, Replacement, Ruling
 from extproc.guardrails.rule import Action, Rule
 from extproc.guardrails.verdict import Verdict
-from extproc.guardrails.view import walked
 from extproc.privacy.detect.span import Span
+from extproc.privacy.walk import mask_body
 
 _MEMORY = 64 << 20
 
@@ -81,7 +81,7 @@ def redact(document: bytes, replacements: tuple[Replacement, ...]) -> bytes:
     def find(text: str) -> list[Span]:
         return [Span(match.start(), match.end(), labels[match[0]]) for match in expression.finditer(text)]
 
-    return walked(document, find, mask=True)
+    return mask_body(document, find)
 
 
 def _either(texts: Iterable[str]) -> re2._Regexp:
