@@ -24,6 +24,7 @@ from extproc.guardrails.verdict import ContentFiltered, Tally, Verdict
 from extproc.guardrails.view import RequestView, read_request
 from extproc.policy.principal import Principal
 from extproc.policy.redact import LARGE, Offload, is_for, is_readable
+from extproc.policy.token_ids import has_token_ids
 from extproc.privacy.restore_stream import text_escaping
 from extproc.telemetry.record import VerdictCount
 from extproc.translator.base import Call, Outcome, Response
@@ -92,6 +93,8 @@ class Guarding:
         """The call without what rules redact. Raises ContentFiltered, or InvalidRequest for what cannot be read."""
         if not is_readable(call):
             return self._unread(call)
+        if has_token_ids(call.fields):
+            call = self._unread(call)
         if _is_large(call):
             body = await self._offload(lambda: self._checked(call, self._rules.engines.apart()))
         else:

@@ -18,6 +18,7 @@ from extproc.config.lookup import covers
 from extproc.config.privacy import Privacy, PrivacyPolicy, Unreadable
 from extproc.errors import ContentFiltered, InvalidRequest, RequestTooLarge
 from extproc.policy.principal import Principal
+from extproc.policy.token_ids import has_token_ids
 from extproc.privacy.apply import Action, Find, Finding, Policy
 from extproc.privacy.detect.span import Span
 from extproc.privacy.keyed import keyed
@@ -118,9 +119,11 @@ class Redactor:
         Raises ContentFiltered for a body that cannot be read, RequestTooLarge for more text than is searched; in
         shadow mode nothing.
         """
-        if not is_readable(call):
-            if policy.mode is Mode.ENFORCE and policy.unreadable is Unreadable.REFUSE:
-                raise ContentFiltered(f"The privacy policy {policy.name!r} lets nothing pass that it cannot read.")
+        readable = is_readable(call)
+        refuses = policy.mode is Mode.ENFORCE and policy.unreadable is Unreadable.REFUSE
+        if refuses and (not readable or has_token_ids(call.fields)):
+            raise ContentFiltered(f"The privacy policy {policy.name!r} lets nothing pass that it cannot read.")
+        if not readable:
             return Redaction(policy.name, policy.mode, {}, call)
         vault = Vault(self.tenant_key(caller), self._surrogates.make)
         if policy.mode is Mode.SHADOW:
