@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from extproc.privacy.detect import normalise
 from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.custom import Allowed, AllowList, CustomFinder, CustomPattern, WordList
-from extproc.privacy.detect.encoded import Base64Runs, PercentRuns, Runs
+from extproc.privacy.detect.encoded import Base64Runs, EscapedRuns, PercentRuns, Runs
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.finder import Finder, RuleFinder
 from extproc.privacy.detect.ibans import Ibans
@@ -56,7 +56,9 @@ class Detector:
         self._prefilter = Prefilter([hint for finder in self._finders for hint in finder.hints])
         self._recognisers: tuple[Recogniser, ...] = (*map(CustomFinder, options.custom), *recognisers)
         self._allowed = Allowed(options.allowed)
-        self._runs: list[Runs] = [Base64Runs()] if options.decode_base64 else []
+        self._runs: list[Runs] = [EscapedRuns()]
+        if options.decode_base64:
+            self._runs.append(Base64Runs())
         if options.decode_urls:
             self._runs.append(PercentRuns())
 
