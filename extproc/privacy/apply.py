@@ -1,5 +1,6 @@
 """What is done about what was found: one action an entity."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -70,13 +71,16 @@ class Applied:
     """A policy at work on the texts of one request; `counts` is what was found in all of them."""
 
     def __init__(self, policy: Policy, vault: Vault) -> None:
-        self.counts: dict[Finding, int] = {}
+        self.counts: Counter[Finding] = Counter()
         self._policy = policy
         self._vault = vault
         self._findings: dict[str, Finding] = {}
 
     def to(self, text: str, spans: Sequence[Span]) -> str:
         """The text with each span what the policy says. Overlapping spans are taken as one, named by the first."""
+        if len(spans) == 1:
+            start, end, entity, _ = spans[0]
+            return f"{text[:start]}{self.value(text[start:end], entity)}{text[end:]}" if start < end else text
         pieces: list[str] = []
         at = 0
         for span in disjoint(spans):
@@ -89,8 +93,9 @@ class Applied:
         finding = self._findings.get(entity)
         if finding is None:
             finding = self._findings[entity] = Finding(entity, self._policy.action(entity))
-            self.counts.setdefault(finding, 0)
         self.counts[finding] += 1
+        if finding.action is Action.REPLACE:  # of a text in which there is much, most
+            return self._vault.placeholder(value, entity)
         return stand_in(value, finding, self._vault)
 
 

@@ -6,20 +6,20 @@ for a card.
 
 from decimal import Decimal
 
-_MOST_DIGITS = 40
+MOST_DIGITS = 40
 
 
-def as_integer(written: str) -> str:
+def as_integer(written: str) -> bytes:
     """The digits of a JSON number without its sign; an empty text if it is no integer, or longer than anything known.
 
     `4.111e3` and `4111.0` are the integer 4111.
     """
-    if len(written) > _MOST_DIGITS:
-        return ""
+    if len(written) > MOST_DIGITS:
+        return b""
     digits = written.removeprefix("-")
     if digits.isdigit():
-        return digits
+        return digits.encode("ascii")
     number = Decimal(digits)
-    if not 0 <= number.adjusted() < _MOST_DIGITS or number != number.to_integral_value():
-        return ""
-    return str(int(number))
+    if not 0 <= number.adjusted() < MOST_DIGITS or number != number.to_integral_value():
+        return b""
+    return b"%d" % int(number)

@@ -28,6 +28,8 @@ _encode = msgspec.json.encode
 class Context(IntEnum):
     """What kind of object a string is in, which says what its name means."""
 
+    __hash__ = int.__hash__  # enums have one of their own, in Python
+
     ROOT = 0
     ENVELOPE = 1  # of the API: names that are known, and values that may be structure
     MESSAGE = 2  # as ENVELOPE, but a `name` in it is a person's
@@ -130,6 +132,12 @@ def text_of(document: bytes, literal: Literal) -> str:
         return str(document[literal.start : literal.end], "ascii")
     content = document[literal.start + 1 : literal.end - 1]
     return _decode(document[literal.start : literal.end]) if b"\\" in content else str(content, "utf-8")
+
+
+def content_of(document: bytes, literal: Literal) -> bytes:
+    """The text of a string in UTF-8. Raises what `apischema.malformed` names, where something is escaped in it."""
+    content = document[literal.start + 1 : literal.end - 1]
+    return _decode(document[literal.start : literal.end]).encode() if b"\\" in content else content
 
 
 def literal_of(text: str) -> bytes:

@@ -118,12 +118,16 @@ def _by_text(spans: Sequence[Span], texts: Sequence[str], before: Sequence[int])
     """The spans of texts joined, by the place of the text, with positions in it."""
     starts = list(accumulate((len(text) + len(SEPARATOR) for text in texts), initial=0))
     found: dict[int, list[Span]] = {}
-    for span in spans:
-        place = bisect_right(starts, span.start) - 1
-        while starts[place] < span.end:
+    for first, last, entity, validated in spans:
+        place = bisect_right(starts, first) - 1
+        while (at := starts[place]) < last:
             name = before[place]
-            start, end = max(name, span.start - starts[place]), min(span.end - starts[place], len(texts[place]))
+            start, end = max(0, first - at - name), min(last - at, len(texts[place])) - name
             if start < end:
-                found.setdefault(place, []).append(Span(start - name, end - name, span.entity, span.validated))
+                span = Span(start, end, entity, validated)
+                if place in found:
+                    found[place].append(span)
+                else:
+                    found[place] = [span]
             place += 1
     return found

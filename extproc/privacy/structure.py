@@ -89,6 +89,8 @@ _DATA_URL = re.compile(
 class Kind(Enum):
     """How a string or number of interest is looked at."""
 
+    __hash__ = object.__hash__  # enums have one of their own, in Python
+
     TEXT = "text"
     PART = "part"  # a text that others may go on with
     THINKING = "thinking"  # a text that may be signed
@@ -114,11 +116,11 @@ def _kind_in_envelope(document: bytes, literal: Literal) -> Kind:
         return Kind.THINKING
     if literal.name in _IDS:
         return Kind.ID
-    if _DATA_URL.fullmatch(document, literal.start, literal.end) or _is_base64(document, literal):
-        return Kind.MEDIA
-    if literal.name in _URLS and not document.startswith(b'"data:', literal.start):
+    if document.startswith(b'"data:', literal.start):
+        return Kind.MEDIA if _DATA_URL.fullmatch(document, literal.start, literal.end) else Kind.TEXT
+    if literal.name in _URLS:
         return Kind.URL
-    return Kind.TEXT
+    return Kind.MEDIA if _is_base64(document, literal) else Kind.TEXT
 
 
 def _is_base64(document: bytes, literal: Literal) -> bool:

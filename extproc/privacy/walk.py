@@ -21,11 +21,12 @@ from extproc.apischema.malformed import MALFORMED
 from extproc.errors import InvalidRequest
 from extproc.privacy.apply import Action, Applied, Find, Finding, Policy, blocked
 from extproc.privacy.detect.span import Span
-from extproc.privacy.integers import as_integer
+from extproc.privacy.integers import MOST_DIGITS, as_integer
 from extproc.privacy.json_strings import (
     Context,
     Literal,
     Replacement,
+    content_of,
     is_number,
     literal_of,
     literals,
@@ -41,11 +42,10 @@ from extproc.privacy.vault import Vault
 _MOST_DEPTH = 16  # of JSON inside strings inside JSON, each of which doubles the backslashes; deeper is text
 _IDENTIFIER = re.compile(rb"[A-Za-z_]{0,40}+")
 # Without one of these, it does not matter whether a text is JSON.
-_WORTH_READING = re.compile(r'\\|"[^"\\]|[0-9]{7}')
+_WORTH_READING = re.compile(rb'\\|"[^"\\]|[0-9]{7}')
 _THINKING = b'"thinking"'
-_SPACE = " \t\r\n"
-_JSON_BEGINS = f"{_SPACE}{{["
-_PECULIAR_BEGINNINGS = _JSON_BEGINS.encode()
+_SPACE = b" \t\r\n"
+_JSON_BEGINS = _SPACE + b"{["
 _QUOTE = ord('"')
 _SHORTEST_JSON = 9  # with a long number, or, where nothing is escaped, with a string
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
@@ -118,27 +118,30 @@ class _Reading:
         signatures = signed(document, root) if _THINKING in document else frozenset()
         for literal in literals(document, root, CONTEXTS):
             start, end, name, context, _, _, is_name = literal
-            text = document[start + 1 : end - 1]
-            plain = len(text) < _SHORTEST_JSON or (len(text) <= SMALL and text[:1] not in _PECULIAR_BEGINNINGS)
-            plain = plain and b"\\" not in text
-            if plain and document[start] == _QUOTE and name not in PECULIAR and context is not Context.SCHEMA:
-                if context is not Context.DATA or not name:
-                    add(literal, text)
-                elif not is_name:
-                    add(literal, b"%b: %b" % (name, text), _length(name) + 2)
-                elif not _IDENTIFIER.fullmatch(name):
-                    add(literal, text)
+            if document[start] != _QUOTE:
+                self._take_number(literal, document[start:end])
                 continue
-            if document[start] == _QUOTE:
+            text = document[start + 1 : end - 1]
+            peculiar = name in PECULIAR or context is Context.SCHEMA or b"\\" in text
+            if peculiar or len(text) > SMALL or (text[:1] in _JSON_BEGINS and len(text) >= _SHORTEST_JSON):
                 self._take(literal, signatures, without)
-            elif digits := as_integer(str(document[start:end], "ascii")):
-                add(literal, *_named(literal, digits.encode()))
+            elif context is not Context.DATA or not name:
+                add(literal, text)
+            elif not is_name:
+                add(literal, b"%b: %b" % (name, text), _length(name) + 2)
+            elif not _IDENTIFIER.fullmatch(name):
+                add(literal, text)
         self._end_parts()
         self._search.finish()
 
     def inner_document(self) -> bytes:
         """The documents in strings, as one."""
         return b"[%b]" % b",".join(content for _, content in self.inner)
+
+    def _take_number(self, literal: Literal, written: bytes) -> None:
+        digits = written if written.isdigit() and len(written) <= MOST_DIGITS else as_integer(str(written, "ascii"))
+        if digits:
+            self._search.add(literal, *_named(literal, digits))
 
     def _take(self, literal: Literal, signatures: frozenset[int], without: frozenset[Kind]) -> None:
         """A string that may be peculiar."""
@@ -147,31 +150,33 @@ class _Reading:
         kind = kind_of(self.document, literal)
         if kind is Kind.THINKING and literal.holder in signatures:
             self.thoughts.append(literal)
-        elif kind is not Kind.MEDIA and kind not in without:
+        elif kind in without:
+            return
+        elif kind is Kind.ID or kind is Kind.URL:
+            self._search.add(literal, content_of(self.document, literal))
+        elif kind is not Kind.MEDIA:
             self._take_text(literal, kind)
 
     def _take_text(self, literal: Literal, kind: Kind) -> None:
-        text = text_of(self.document, literal)
-        content = self._json_in(text)
-        if content is not None:
-            self.inner.append((literal, content))
+        text = content_of(self.document, literal)
+        if self._is_json(text):
+            self.inner.append((literal, text))
         elif kind is Kind.PART:
-            self._take_part(literal, text)
+            self._take_part(literal, str(text, "utf-8"))
         else:
-            self._search.add(literal, *_named(literal, text.encode()))
+            self._search.add(literal, *_named(literal, text))
 
-    def _json_in(self, text: str) -> bytes | None:
-        """JSON in a string; None for what is no such thing, or holds nothing that would be found only in JSON."""
-        if text[:1] not in _JSON_BEGINS or not text.lstrip(_SPACE).startswith(("{", "[")):
-            return None
+    def _is_json(self, text: bytes) -> bool:
+        """Whether it is JSON that holds something that would be found only in JSON."""
+        if text[:1] not in _JSON_BEGINS or not text.lstrip(_SPACE).startswith((b"{", b"[")):
+            return False
         if not self._reads_json or not _WORTH_READING.search(text):
-            return None
-        content = text.encode()
+            return False
         try:
-            _check_json(content)
+            _check_json(text)
         except MALFORMED:
-            return None
-        return content
+            return False
+        return True
 
     def _take_part(self, literal: Literal, text: str) -> None:
         if self._parts and self._parts[0][0].siblings != literal.siblings:
@@ -231,8 +236,9 @@ class _Redaction:
             of.parts.found(of, spans)
             return
         if is_number(document, of):
-            text = text_of(document, of)
-            spans = [Span(0, len(text), spans[0].entity)]
+            written = text_of(document, of)
+            changes += _change(of, written, self._applied.value(written, spans[0].entity))
+            return
         applied = self._applied
         if of.name in PECULIAR or of.context is Context.SCHEMA:
             kind = kind_of(document, of)

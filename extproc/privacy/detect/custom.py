@@ -94,6 +94,10 @@ class Allowed:
             for entity, allow in lists.items()
         }
 
+    def __bool__(self) -> bool:
+        """Whether there is anything that is allowed."""
+        return bool(self._values)
+
     def __call__(self, entity: str, value: str) -> bool:
         if entity not in self._values:
             return False

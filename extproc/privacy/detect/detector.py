@@ -76,8 +76,10 @@ class Detector:
         found = [*self._in_view(normalised.view, allowance), *self._in_readable(text, allowance)]
         for runs in self._runs:
             found += self._in_runs(runs, normalised.view, allowance)
-        placed = (_placed(span, normalised) for span in found)
-        return resolve(span for span in placed if not self._allowed(span.entity, text[span.start : span.end]))
+        placed = found if not normalised.removed else [_placed(span, normalised) for span in found]
+        if self._allowed:
+            placed = [span for span in placed if not self._allowed(span.entity, text[span.start : span.end])]
+        return resolve(placed)
 
     def _in_view(self, view: bytes, allowance: Allowance) -> Iterator[Span]:
         """What the built-in patterns find."""
@@ -131,8 +133,6 @@ class Scan:
 
 
 def _placed(span: Span, normalised: normalise.Normalised) -> Span:
-    if not normalised.removed:
-        return span
     start, end = normalised.original(span.start, span.end)
     return Span(start, end, span.entity, span.validated)
 

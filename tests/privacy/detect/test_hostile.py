@@ -4,12 +4,16 @@ import time
 
 import pytest
 
+from extproc.privacy.apply import Policy
 from extproc.privacy.detect.detector import Detector, DetectorOptions
+from extproc.privacy.vault import Vault
+from extproc.privacy.walk import redact_body
 from tests.privacy.detect import hostile
 
 _SECONDS_PER_100_KB = 0.050
 _SLOW_MACHINE = 5
 _TEXTS = hostile.texts()
+_BODIES = hostile.bodies()
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +25,13 @@ def detector() -> Detector:
 def test_100_kb_of_anything_are_looked_at_in_bounded_time(detector: Detector, kind: str) -> None:
     begun = time.thread_time()
     detector.find(_TEXTS[kind])
+    assert time.thread_time() - begun < _SECONDS_PER_100_KB * _SLOW_MACHINE
+
+
+@pytest.mark.parametrize("kind", _BODIES)
+def test_100_kb_of_any_structure_are_redacted_in_bounded_time(detector: Detector, kind: str) -> None:
+    begun = time.thread_time()
+    redact_body(_BODIES[kind], detector.scan().find, Policy(), Vault(bytes(32)))
     assert time.thread_time() - begun < _SECONDS_PER_100_KB * _SLOW_MACHINE
 
 
