@@ -36,6 +36,7 @@ class Context(IntEnum):
     SCHEMA = 3  # a JSON schema
     DATA = 4  # somebody's own document: nothing is known of it
     OPAQUE = 5  # not to be touched
+    TOOL = 6  # as ENVELOPE, but `headers` in it are to sign in with
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,12 @@ def text_of(document: bytes, literal: Literal) -> str:
 
 def content_of(document: bytes, literal: Literal) -> bytes:
     """The text of a string in UTF-8. Raises what `apischema.malformed` names, where something is escaped in it."""
-    content = document[literal.start + 1 : literal.end - 1]
-    return _decode(document[literal.start : literal.end]).encode() if b"\\" in content else content
+    return unescaped(document[literal.start + 1 : literal.end - 1])
+
+
+def unescaped(content: bytes) -> bytes:
+    """What is between the quotes of a string, in UTF-8."""
+    return _decode(b'"%b"' % content).encode() if b"\\" in content else content
 
 
 def literal_of(text: str) -> bytes:

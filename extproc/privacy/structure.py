@@ -3,11 +3,10 @@
 Names that are not in these tables are taken for text, so a field that a provider adds tomorrow is redacted and restored
 too. The names are those of the API references that `apischema` links to (seen 2026-11-21).
 
-Structure: types, roles, models, names of functions and tools, closed sets of words, and what the API itself asks for to
-sign in elsewhere (`headers` and tokens of MCP servers: without them the call would fail).
-
-Between the two are ids that the caller may have made, names in schemas, and URLs of media. Only what no id and no URL
-looks like by chance counts in them (`IN_STRUCTURE`): the numbers in a URL are mostly ids, and the tokens make it load.
+Structure: ids, types, roles, names of functions and tools, names in schemas, closed sets of words, and URLs of media.
+Only what none of them looks like by chance counts there (`IN_STRUCTURE`): the numbers in a URL are mostly ids, and its
+tokens make it load. What the API itself asks for to sign in elsewhere (`headers` and tokens of MCP servers: without
+them the call would fail), what a provider signed or encrypted, and the model are left.
 """
 
 import re
@@ -21,7 +20,6 @@ from extproc.privacy.json_strings import Context, Inside, Literal
 _ENVELOPE_STEPS = {
     b"arguments": Context.DATA,
     b"documents": Context.DATA,
-    b"headers": Context.OPAQUE,
     b"input": Context.DATA,
     b"input_examples": Context.DATA,
     b"input_schema": Context.SCHEMA,
@@ -33,28 +31,29 @@ _ENVELOPE_STEPS = {
 }
 _SCHEMA_VALUES = (b"const", b"default", b"enum", b"examples")
 
-_ENVELOPE_STRUCTURE = frozenset(
-    b"authorization authorization_token container country detail effort encoding_format encrypted_content"
-    b" encrypted_index file_id file_ids finish_reason format include item_id language media_type"
-    b" mime_type modalities mode model name namespace object phase previous_response_id quality reasoning_effort"
-    b" response_id role server_label server_url service_tier signature size status stop_reason syntax"
-    b" thought_signature timezone tool_choice toolset_name truncation ttl type"
-    b" vector_store_ids verbosity voice".split()
+_TOOL_STEPS = {**_ENVELOPE_STEPS, b"headers": Context.OPAQUE}
+_LEFT = frozenset(
+    b"authorization authorization_token encrypted_content encrypted_index model server_url signature"
+    b" thought_signature".split()
 )
-_SCHEMA_STRUCTURE = frozenset(b"$schema contentEncoding contentMediaType format type".split())
 
 CONTEXTS: Mapping[Context, Inside] = {
     # At the top, `input` is the API's own list.
     Context.ROOT: Inside(
-        {**_ENVELOPE_STEPS, b"input": Context.ENVELOPE, b"messages": Context.MESSAGE},
+        {
+            **_ENVELOPE_STEPS,
+            b"input": Context.ENVELOPE,
+            b"mcp_servers": Context.TOOL,
+            b"messages": Context.MESSAGE,
+            b"tools": Context.TOOL,
+        },
         others=Context.ENVELOPE,
-        left=_ENVELOPE_STRUCTURE,
+        left=_LEFT,
     ),
-    Context.MESSAGE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_ENVELOPE_STRUCTURE - {b"name"}),
-    Context.ENVELOPE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_ENVELOPE_STRUCTURE),
-    Context.SCHEMA: Inside(
-        dict.fromkeys(_SCHEMA_VALUES, Context.DATA), others=Context.SCHEMA, left=_SCHEMA_STRUCTURE, with_names=True
-    ),
+    Context.MESSAGE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT),
+    Context.TOOL: Inside(_TOOL_STEPS, others=Context.TOOL, left=_LEFT),
+    Context.ENVELOPE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT),
+    Context.SCHEMA: Inside(dict.fromkeys(_SCHEMA_VALUES, Context.DATA), others=Context.SCHEMA, with_names=True),
     Context.DATA: Inside({}, others=Context.DATA, with_names=True, with_numbers=True),
     Context.OPAQUE: Inside({}, others=Context.OPAQUE, left=None),
 }
@@ -71,10 +70,18 @@ _NOT_IN_STRUCTURE = frozenset(entity.value for entity in Entity) - IN_STRUCTURE
 
 _MEDIA = frozenset((b"data", b"file_data", b"b64_json"))
 _URLS = frozenset((b"url", b"image_url", b"file_url"))
-_IDS = frozenset((b"id", b"call_id", b"tool_call_id", b"tool_use_id"))
-_SCHEMA_NAMES = frozenset(b"$anchor $dynamicRef $id $ref dependentRequired pattern propertyOrdering required".split())
-_THINKING, _PART = b"thinking", b"text"
-PECULIAR = _MEDIA | _URLS | _IDS | {_THINKING, _PART}
+_STRUCTURE = frozenset(
+    b"call_id container country detail effort encoding_format file_id file_ids finish_reason format id include item_id"
+    b" language media_type mime_type modalities mode name namespace object phase previous_response_id quality"
+    b" reasoning_effort response_id role server_label service_tier size status stop_reason syntax timezone tool_call_id"
+    b" tool_choice tool_use_id toolset_name truncation ttl type vector_store_ids verbosity voice".split()
+)
+_SCHEMA_STRUCTURE = frozenset(
+    b"$anchor $dynamicRef $id $ref $schema contentEncoding contentMediaType dependentRequired format pattern"
+    b" propertyOrdering required type".split()
+)
+_THINKING, _PART, _NAME = b"thinking", b"text", b"name"
+PECULIAR = _MEDIA | _URLS | _STRUCTURE | {_THINKING, _PART}
 """Names that mean something; strings under all others, schemas' apart, are of the kind `TEXT`."""
 
 _BASE64_CHARS = rb"[A-Za-z0-9+/_-]*+(?:\\/[A-Za-z0-9+/_-]*+)*+=*+"
@@ -94,14 +101,14 @@ class Kind(Enum):
     TEXT = "text"
     PART = "part"  # a text that others may go on with
     THINKING = "thinking"  # a text that may be signed
-    ID = "id"  # must stay one of its own
+    ID = "id"  # structure: it must stay one of its own
     URL = "url"
     MEDIA = "media"  # not to be searched
 
 
 def kind_of(document: bytes, literal: Literal) -> Kind:
     if literal.context is Context.SCHEMA:
-        return Kind.ID if literal.is_name or literal.name in _SCHEMA_NAMES else Kind.TEXT
+        return Kind.ID if literal.is_name or literal.name in _SCHEMA_STRUCTURE else Kind.TEXT
     if literal.name not in PECULIAR or literal.is_name:
         return Kind.TEXT
     if literal.context is Context.DATA:
@@ -114,8 +121,8 @@ def _kind_in_envelope(document: bytes, literal: Literal) -> Kind:
         return Kind.PART if literal.siblings else Kind.TEXT
     if literal.name == _THINKING:
         return Kind.THINKING
-    if literal.name in _IDS:
-        return Kind.ID
+    if literal.name in _STRUCTURE:
+        return Kind.TEXT if literal.name == _NAME and literal.context is Context.MESSAGE else Kind.ID
     if document.startswith(b'"data:', literal.start):
         return Kind.MEDIA if _DATA_URL.fullmatch(document, literal.start, literal.end) else Kind.TEXT
     if literal.name in _URLS:

@@ -32,6 +32,7 @@ from extproc.privacy.json_strings import (
     literals,
     replaced,
     text_of,
+    unescaped,
 )
 from extproc.privacy.seams import Edit, Parts, Window
 from extproc.privacy.search import SMALL, Collected, OneByOne, Search, Together
@@ -122,7 +123,7 @@ class _Reading:
                 self._take_number(literal, document[start:end])
                 continue
             text = document[start + 1 : end - 1]
-            peculiar = name in PECULIAR or context is Context.SCHEMA or b"\\" in text
+            peculiar = name in PECULIAR or context is Context.SCHEMA or b"\\" in text or b"\\" in name
             if peculiar or len(text) > SMALL or (text[:1] in _JSON_BEGINS and len(text) >= _SHORTEST_JSON):
                 self._take(literal, signatures, without)
             elif context is not Context.DATA or not name:
@@ -284,7 +285,8 @@ def _named(literal: Literal, text: bytes) -> tuple[bytes, int]:
     """A text with the name that says what it is, and how much of it the name is."""
     if literal.context is not Context.DATA or literal.is_name or not literal.name:
         return text, 0
-    return b"%b: %b" % (literal.name, text), _length(literal.name) + 2
+    name = unescaped(literal.name)
+    return b"%b: %b" % (name, text), _length(name) + 2
 
 
 def _length(name: bytes) -> int:

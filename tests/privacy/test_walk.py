@@ -77,6 +77,8 @@ REDACTED = {
     },
     "addresses of media": {"messages": [{"content": [{"type": "image_url", "image_url": {"url": f"https://{ANN}/"}}]}]},
     "a query of an address": {"input": [{"content": [{"type": "input_image", "image_url": f"https://x.y/?u={ANN}"}]}]},
+    "what is no word of structure": {"messages": [{"status": ANN, "role": ANN, "headers": {"x": ANN}}]},
+    "names of tools": {"tools": [{"type": ANN, "name": ANN}], "tool_choice": {"name": ANN}},
     "names in a schema": {
         "tools": [{"input_schema": {"required": [ANN], "properties": {ANN: {"type": "string", "pattern": ANN}}}}]
     },
@@ -99,11 +101,11 @@ BASE64 = "QUJD" * 100
 CARD = "4111111111111111"
 CARD_TOKEN = "CREDITCARD907daac544"
 LEFT = {
-    "structure": {"model": ANN, "tools": [{"type": ANN, "name": ANN}], "tool_choice": {"name": ANN}},
-    "ids that a provider has made": {"previous_response_id": ANN, "input": [{"item_id": ANN}]},
+    "a model": {"model": ANN, "tools": [{"model": ANN}]},
+    "numbers in structure": {"tools": [{"type": CARD, "name": CARD}], "previous_response_id": CARD},
     "numbers in ids": {"messages": [{"role": "tool", "tool_call_id": CARD, "content": "x"}]},
     "numbers in addresses of media": {"messages": [{"content": [{"image_url": {"url": f"https://x.y/{CARD}.png"}}]}]},
-    "a schema": {"tools": [{"input_schema": {"type": ANN, "properties": {CARD: {"format": ANN}}}}]},
+    "a schema": {"tools": [{"input_schema": {"type": CARD, "properties": {CARD: {"format": CARD}}}}]},
     "a picture": {"messages": [{"content": [{"image_url": {"url": f"data:image/png;base64,{CARD}"}}]}]},
     "signatures": {"messages": [{"content": [{"type": "redacted_thinking", "data": BASE64}, {"signature": ANN}]}]},
     "what a provider is to sign in with": {"tools": [{"type": "mcp", "server_url": ANN, "headers": {"x": ANN}}]},
@@ -128,7 +130,7 @@ def test_media_are_not_even_searched() -> None:
     def refuse(text: str) -> list[Any]:
         raise AssertionError("searched")
 
-    body = json.dumps({"messages": [{"content": [{"source": {"type": "base64", "data": BASE64}}]}]}).encode()
+    body = json.dumps({"messages": [{"content": [{"source": {"data": BASE64}}]}]}).encode()
     assert redact_body(body, refuse, Policy(), vault()).body is body
 
 
@@ -285,6 +287,11 @@ def test_a_part_is_searched_for_itself_too() -> None:
     parts = [{"type": "text", "text": "4111111111111111"}, {"type": "text", "text": "0 items"}]
     after = redacted({"messages": [{"content": parts}]})["messages"][0]["content"]
     assert [part["text"] for part in after] == ["CREDITCARD907daac544", "0 items"]
+
+
+def test_a_name_says_what_it_is_however_it_is_escaped() -> None:
+    token = vault().placeholder("123456789", "US_SSN")
+    assert redact(b'{"metadata":{"s\\u0073n":"123456789"}}') == f'{{"metadata":{{"s\\u0073n":"{token}"}}}}'.encode()
 
 
 def test_parts_of_different_messages_are_not_joined() -> None:
