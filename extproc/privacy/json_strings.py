@@ -20,7 +20,6 @@ _TOKEN = re.compile(rb'"(%b)"(?:%b(:)%b("%b")?+)?+|[\[\]{}]|%b' % (_CHARS, _SPAC
 _NAME, _MEMBER = 2, 3
 _OPENING, _CLOSING = b"{[", b"}]"
 _OPEN_ARRAY = ord("[")
-_QUOTE = ord('"')
 _decode = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
@@ -123,14 +122,8 @@ def _step(inside: Inside, name: bytes) -> Context:
     return inside.steps.get(name, inside.others)
 
 
-def is_number(document: bytes, literal: Literal) -> bool:
-    return document[literal.start] != _QUOTE
-
-
 def text_of(document: bytes, literal: Literal) -> str:
-    """The text of a string, or a number as it is written. Raises what `apischema.malformed` names."""
-    if is_number(document, literal):
-        return str(document[literal.start : literal.end], "ascii")
+    """The text of a string. Raises what `apischema.malformed` names."""
     content = document[literal.start + 1 : literal.end - 1]
     return _decode(document[literal.start : literal.end]) if b"\\" in content else str(content, "utf-8")
 

@@ -6,7 +6,7 @@ that counts as found when a request has cost too much) is found in each of the t
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from extproc.privacy.detect.span import Span
 SMALL = 512
 """Bytes: longer texts are searched alone."""
 
-_TOGETHER = 32 << 10
+_TOGETHER = 2048  # texts
 _SEPARATOR = SEPARATOR.encode("ascii")
 
 T = TypeVar("T")
@@ -51,11 +51,11 @@ class Together(Generic[T]):
             alone = str(text, "utf-8")
             _tell(self._found, of, alone, before, self._find(alone))
             return
+        if before:
+            self._before[len(self._of)] = before
         self._of.append(of)
         self._texts.append(text)
-        self._before.append(before)
-        self._size += len(text) + len(_SEPARATOR)
-        if self._size > _TOGETHER:
+        if len(self._of) == _TOGETHER:
             self.finish()
 
     def finish(self) -> None:
@@ -65,14 +65,13 @@ class Together(Generic[T]):
         if spans:
             texts = [str(text, "utf-8") for text in self._texts]
             for place, within in _by_text(spans, texts, self._before).items():
-                self._found(self._of[place], texts[place][self._before[place] :], within)
+                self._found(self._of[place], texts[place][self._before.get(place, 0) :], within)
         self._begin()
 
     def _begin(self) -> None:
         self._of: list[T] = []
         self._texts: list[bytes] = []
-        self._before: list[int] = []
-        self._size = 0
+        self._before: dict[int, int] = {}
 
 
 class OneByOne(Generic[T]):
@@ -114,14 +113,14 @@ def _tell(found: Found[T], of: T, text: str, before: int, spans: Sequence[Span])
         found(of, text[before:], list(spans))
 
 
-def _by_text(spans: Sequence[Span], texts: Sequence[str], before: Sequence[int]) -> dict[int, list[Span]]:
+def _by_text(spans: Sequence[Span], texts: Sequence[str], before: Mapping[int, int]) -> dict[int, list[Span]]:
     """The spans of texts joined, by the place of the text, with positions in it."""
     starts = list(accumulate((len(text) + len(SEPARATOR) for text in texts), initial=0))
     found: dict[int, list[Span]] = {}
     for first, last, entity, validated in spans:
         place = bisect_right(starts, first) - 1
         while (at := starts[place]) < last:
-            name = before[place]
+            name = before.get(place, 0)
             start, end = max(0, first - at - name), min(last - at, len(texts[place])) - name
             if start < end:
                 span = Span(start, end, entity, validated)

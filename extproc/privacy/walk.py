@@ -27,7 +27,6 @@ from extproc.privacy.json_strings import (
     Literal,
     Replacement,
     content_of,
-    is_number,
     literal_of,
     literals,
     replaced,
@@ -236,16 +235,18 @@ class _Redaction:
         if isinstance(of, Window):
             of.parts.found(of, spans)
             return
-        if is_number(document, of):
-            written = text_of(document, of)
-            changes += _change(of, written, self._applied.value(written, spans[0].entity))
-            return
+        start, end, name, context, *_ = of
         applied = self._applied
-        if of.name in PECULIAR or of.context is Context.SCHEMA:
+        if document[start] != _QUOTE:
+            text = str(document[start:end], "ascii")
+            spans = [Span(0, len(text), spans[0].entity)]
+        elif name in PECULIAR or context is Context.SCHEMA:
             kind = kind_of(document, of)
             spans = [span for span in spans if counts_in(kind, span.entity)]
             applied = self._apart if kind is Kind.ID else applied
-        changes += _change(of, text, applied.to(text, spans))
+        new = applied.to(text, spans)
+        if new != text:
+            changes.append((start, end, literal_of(new)))
 
     def _in_parts(self, document: bytes, group: list[Literal], parts: Parts) -> Iterator[Replacement]:
         for literal, new in zip(group, parts.edited(partial(self._edit, parts.whole)), strict=True):
