@@ -1,6 +1,5 @@
 """What is done about what was found: one action an entity."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -68,10 +67,10 @@ def blocked(counts: Mapping[Finding, int]) -> frozenset[str]:
 
 
 class Applied:
-    """A policy at work on the texts of one request; `counts` is what was found in all of them."""
+    """A policy at work on the texts of one request; what is found is added to `counts`."""
 
-    def __init__(self, policy: Policy, vault: Vault) -> None:
-        self.counts: Counter[Finding] = Counter()
+    def __init__(self, policy: Policy, vault: Vault, counts: dict[Finding, int]) -> None:
+        self._counts = counts
         self._policy = policy
         self._vault = vault
         self._findings: dict[str, Finding] = {}
@@ -93,7 +92,8 @@ class Applied:
         finding = self._findings.get(entity)
         if finding is None:
             finding = self._findings[entity] = Finding(entity, self._policy.action(entity))
-        self.counts[finding] += 1
+            self._counts.setdefault(finding, 0)
+        self._counts[finding] += 1
         if finding.action is Action.REPLACE:  # of a text in which there is much, most
             return self._vault.placeholder(value, entity)
         return stand_in(value, finding, self._vault)
@@ -101,8 +101,8 @@ class Applied:
 
 def apply(text: str, spans: Sequence[Span], policy: Policy, vault: Vault) -> Redacted:
     """Does to each span of a text that is a request of its own what the policy says."""
-    applied = Applied(policy, vault)
-    return Redacted(applied.to(text, spans), applied.counts)
+    counts: dict[Finding, int] = {}
+    return Redacted(Applied(policy, vault, counts).to(text, spans), counts)
 
 
 def stand_in(value: str, finding: Finding, vault: Vault) -> str:

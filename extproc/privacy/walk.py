@@ -10,10 +10,9 @@
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import msgspec
 
@@ -153,7 +152,9 @@ class _Reading:
         elif kind in without:
             return
         elif kind is Kind.ID or kind is Kind.URL:
-            self._search.add(literal, content_of(self.document, literal))
+            content = content_of(self.document, literal)
+            if not _IDENTIFIER.fullmatch(content):
+                self._search.add(literal, content)
         elif kind is not Kind.MEDIA:
             self._take_text(literal, kind)
 
@@ -213,12 +214,13 @@ class _Redaction:
         self._find = find
         self._search = search
         self._without = without
-        self._applied = Applied(policy, vault)
-        self._apart = Applied(policy.apart(), vault)
+        self.counts: dict[Finding, int] = {}
+        self._policy = policy
+        self._applied = Applied(policy, vault, self.counts)
 
-    @property
-    def counts(self) -> Mapping[Finding, int]:
-        return Counter(self._applied.counts) + Counter(self._apart.counts)
+    @cached_property
+    def _apart(self) -> Applied:
+        return Applied(self._policy.apart(), self.vault, self.counts)
 
     def changes(self, document: bytes, root: Context, depth: int = 0) -> list[Replacement]:
         """What is to be other in a document, in order."""
