@@ -23,7 +23,7 @@ from extproc.guardrails.stream import GuardedStream, guarded
 from extproc.guardrails.verdict import ContentFiltered, Tally, Verdict
 from extproc.guardrails.view import RequestView, read_request
 from extproc.policy.principal import Principal
-from extproc.policy.redact import LARGE, Offload, is_for, is_readable
+from extproc.policy.redact import LARGE, Offload, is_for, is_readable, weight
 from extproc.policy.token_ids import has_token_ids
 from extproc.privacy.restore_stream import text_escaping
 from extproc.telemetry.record import VerdictCount
@@ -167,7 +167,7 @@ class Guarding:
 
 
 def _is_large(call: Call) -> bool:
-    return len(call.body) > LARGE
+    return weight(call.body) > LARGE
 
 
 def _refuse(verdict: Verdict, what: str) -> None:

@@ -241,7 +241,8 @@ async def test_a_large_body_is_searched_apart(begin: Begin) -> None:
     gateway, screens = screened(privacy(), detectors)
     await admitted(begin(gateway, screens))
     await admitted(begin(gateway, screens), chat("x" * LARGE + ANN))
-    assert detectors.searches == ["on the loop", "apart"]
+    await admitted(begin(gateway, screens), chat(stop=["b"] * (LARGE // 50)))
+    assert detectors.searches == ["on the loop", "apart", "apart"]
 
 
 async def test_more_text_than_is_searched_is_refused(begin: Begin) -> None:
