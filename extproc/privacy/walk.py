@@ -47,6 +47,8 @@ _SPACE = b" \t\r\n"
 _JSON_BEGINS = _SPACE + b"{["
 _QUOTE = ord('"')
 _SHORTEST_JSON = 9  # with a long number, or, where nothing is escaped, with a string
+_LONGEST_NAME = 60  # bytes: words farther from a number do not count for it
+_INNER_BYTES = bytes(range(0x80, 0xC0))  # of characters of which the first byte is gone
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 _STRUCTURE = frozenset({Kind.ID, Kind.URL})
@@ -110,6 +112,7 @@ class _Reading:
         self.thoughts: list[Literal] = []
         self._search = search
         self._reads_json = depth < _MOST_DEPTH
+        self._names_left = len(document)  # bytes: a name may be searched with each of many texts, but not for ever
         self._parts: list[tuple[Literal, str]] = []
 
     def read(self, root: Context, without: frozenset[Kind]) -> None:
@@ -127,7 +130,7 @@ class _Reading:
             elif context is not Context.DATA or not name:
                 add(literal, text)
             elif not is_name:
-                add(literal, b"%b: %b" % (name, text), _length(name) + 2)
+                self._add_named(literal, text)
             elif not _IDENTIFIER.fullmatch(name):
                 add(literal, text)
         self._end_parts()
@@ -137,10 +140,22 @@ class _Reading:
         """The documents in strings, as one."""
         return b"[%b]" % b",".join(content for _, content in self.inner)
 
+    def _add_named(self, literal: Literal, text: bytes) -> None:
+        """With the name that says what it is, in somebody's own document."""
+        name = literal.name if literal.context is Context.DATA and not literal.is_name else b""
+        if len(name) > _LONGEST_NAME:
+            name = name[-_LONGEST_NAME:].lstrip(_INNER_BYTES)
+        self._names_left -= len(name)
+        if not name or self._names_left < 0:
+            self._search.add(literal, text)
+            return
+        name = _readable_name(name) if b"\\" in name else name
+        self._search.add(literal, b"%b: %b" % (name, text), 2 + (len(name) if name.isascii() else len(name.decode())))
+
     def _take_number(self, literal: Literal, written: bytes) -> None:
         digits = written if written.isdigit() and len(written) <= MOST_DIGITS else as_integer(str(written, "ascii"))
         if digits:
-            self._search.add(literal, *_named(literal, digits))
+            self._add_named(literal, digits)
 
     def _take(self, literal: Literal, signatures: frozenset[int], without: frozenset[Kind]) -> None:
         """A string that may be peculiar."""
@@ -165,7 +180,7 @@ class _Reading:
         elif kind is Kind.PART:
             self._take_part(literal, str(text, "utf-8"))
         else:
-            self._search.add(literal, *_named(literal, text))
+            self._add_named(literal, text)
 
     def _is_json(self, text: bytes) -> bool:
         """Whether it is JSON that holds something that would be found only in JSON."""
@@ -284,16 +299,12 @@ class _Redaction:
             yield from _change(literal, text, new)
 
 
-def _named(literal: Literal, text: bytes) -> tuple[bytes, int]:
-    """A text with the name that says what it is, and how much of it the name is."""
-    if literal.context is not Context.DATA or literal.is_name or not literal.name:
-        return text, 0
-    name = unescaped(literal.name)
-    return b"%b: %b" % (name, text), _length(name) + 2
-
-
-def _length(name: bytes) -> int:
-    return len(name) if name.isascii() else len(str(name, "utf-8"))
+def _readable_name(name: bytes) -> bytes:
+    """A name without escapes; as it is written, where its first escape was cut in two."""
+    try:
+        return unescaped(name)
+    except MALFORMED:
+        return name
 
 
 def _change(literal: Literal, text: str, new: str) -> list[Replacement]:

@@ -294,6 +294,28 @@ def test_a_name_says_what_it_is_however_it_is_escaped() -> None:
     assert redact(b'{"metadata":{"s\\u0073n":"123456789"}}') == f'{{"metadata":{{"s\\u0073n":"{token}"}}}}'.encode()
 
 
+def test_a_long_name_is_not_searched_with_each_of_many_texts() -> None:
+    searched = 0
+
+    def spy(text: str) -> list[Any]:
+        nonlocal searched
+        searched += len(text)
+        return find(text)
+
+    body = json.dumps({"metadata": {"é" * 5_000 + " ssn": ["123456789"] * 5_000}}, ensure_ascii=False).encode()
+    after = json.loads(redact_body(body, spy, Policy(), vault()).body)["metadata"]["é" * 5_000 + " ssn"]
+    assert after[:2] == [vault().placeholder("123456789", "US_SSN")] * 2
+    assert searched < 2 * len(body)
+
+
+@pytest.mark.parametrize("length", range(25, 35))
+def test_a_long_name_may_be_cut_in_an_escape(length: int) -> None:
+    name = r"\"\\\u0073" * 5 + "x" * length + " ssn"
+    token = vault().placeholder("123456789", "US_SSN")
+    body = f'{{"metadata":{{"{name}":"123456789"}}}}'
+    assert redact(body.encode()) == body.replace("123456789", token).encode()
+
+
 def test_parts_of_different_messages_are_not_joined() -> None:
     document = {"messages": [{"content": [{"text": "ann@exa"}]}, {"content": [{"text": "mple.org"}]}]}
     assert redacted(document) == document
