@@ -12,6 +12,7 @@ from tests.privacy.detect import hostile
 
 _SECONDS_PER_100_KB = 0.050
 _SLOW_MACHINE = 5
+_OF_STRUCTURE = 2  # what is made of little but strings costs more, and is searched apart from the event loop
 _TEXTS = hostile.texts()
 _BODIES = hostile.bodies()
 
@@ -32,7 +33,7 @@ def test_100_kb_of_anything_are_looked_at_in_bounded_time(detector: Detector, ki
 def test_100_kb_of_any_structure_are_redacted_in_bounded_time(detector: Detector, kind: str) -> None:
     begun = time.thread_time()
     redact_body(_BODIES[kind], detector.scan().find, Policy(), Vault(bytes(32)))
-    assert time.thread_time() - begun < _SECONDS_PER_100_KB * _SLOW_MACHINE
+    assert time.thread_time() - begun < _OF_STRUCTURE * _SECONDS_PER_100_KB * _SLOW_MACHINE
 
 
 @pytest.mark.parametrize("kind", ["base64", "mail", "ideographs"])
