@@ -49,10 +49,11 @@ CONTEXTS: Mapping[Context, Inside] = {
         },
         others=Context.ENVELOPE,
         left=_LEFT,
+        with_names=True,
     ),
-    Context.MESSAGE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT),
-    Context.TOOL: Inside(_TOOL_STEPS, others=Context.TOOL, left=_LEFT),
-    Context.ENVELOPE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT),
+    Context.MESSAGE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT, with_names=True),
+    Context.TOOL: Inside(_TOOL_STEPS, others=Context.TOOL, left=_LEFT, with_names=True),
+    Context.ENVELOPE: Inside(_ENVELOPE_STEPS, others=Context.ENVELOPE, left=_LEFT, with_names=True),
     Context.SCHEMA: Inside(dict.fromkeys(_SCHEMA_VALUES, Context.DATA), others=Context.SCHEMA, with_names=True),
     Context.DATA: Inside({}, others=Context.DATA, with_names=True, with_numbers=True),
     Context.OPAQUE: Inside({}, others=Context.OPAQUE, left=None),
@@ -82,7 +83,7 @@ _SCHEMA_STRUCTURE = frozenset(
 )
 _THINKING, _PART, _NAME = b"thinking", b"text", b"name"
 PECULIAR = _MEDIA | _URLS | _STRUCTURE | {_THINKING, _PART}
-"""Names that mean something; strings under all others, schemas' apart, are of the kind `TEXT`."""
+"""Names that mean something; strings under all others, and outside of schemas, are of the kind `TEXT`."""
 
 _BASE64_CHARS = rb"[A-Za-z0-9+/_-]*+(?:\\/[A-Za-z0-9+/_-]*+)*+=*+"
 _BASE64 = re.compile(rb'"(?=[^"]{255})%b"' % _BASE64_CHARS)
@@ -107,9 +108,11 @@ class Kind(Enum):
 
 
 def kind_of(document: bytes, literal: Literal) -> Kind:
+    if literal.is_name:
+        return Kind.TEXT if literal.context is Context.DATA else Kind.ID
     if literal.context is Context.SCHEMA:
-        return Kind.ID if literal.is_name or literal.name in _SCHEMA_STRUCTURE else Kind.TEXT
-    if literal.name not in PECULIAR or literal.is_name:
+        return Kind.ID if literal.name in _SCHEMA_STRUCTURE else Kind.TEXT
+    if literal.name not in PECULIAR:
         return Kind.TEXT
     if literal.context is Context.DATA:
         return Kind.MEDIA if literal.name in _MEDIA and _is_base64(document, literal) else Kind.TEXT

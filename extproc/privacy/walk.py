@@ -123,16 +123,16 @@ class _Reading:
             if document[start] != _QUOTE:
                 self._take_number(literal, document[start:end])
                 continue
+            if is_name and _IDENTIFIER.fullmatch(name):
+                continue
             text = document[start + 1 : end - 1]
-            peculiar = name in PECULIAR or context is Context.SCHEMA or b"\\" in text or b"\\" in name
+            peculiar = name in PECULIAR or context is Context.SCHEMA or b"\\" in text or b"\\" in name or is_name
             if peculiar or len(text) > SMALL or (text[:1] in _JSON_BEGINS and len(text) >= _SHORTEST_JSON):
                 self._take(literal, signatures, without)
             elif context is not Context.DATA or not name:
                 add(literal, text)
-            elif not is_name:
+            else:
                 self._add_named(literal, text)
-            elif not _IDENTIFIER.fullmatch(name):
-                add(literal, text)
         self._end_parts()
         self._search.finish()
 
@@ -159,8 +159,6 @@ class _Reading:
 
     def _take(self, literal: Literal, signatures: frozenset[int], without: frozenset[Kind]) -> None:
         """A string that may be peculiar."""
-        if literal.is_name and _IDENTIFIER.fullmatch(literal.name):
-            return
         kind = kind_of(self.document, literal)
         if kind is Kind.THINKING and literal.holder in signatures:
             self.thoughts.append(literal)
@@ -257,7 +255,7 @@ class _Redaction:
         if document[start] != _QUOTE:
             text = str(document[start:end], "ascii")
             spans = [Span(0, len(text), spans[0].entity)]
-        elif name in PECULIAR or context is Context.SCHEMA:
+        elif of.is_name or name in PECULIAR or context is Context.SCHEMA:
             kind = kind_of(document, of)
             spans = [span for span in spans if counts_in(kind, span.entity)]
             applied = self._apart if kind is Kind.ID else applied

@@ -87,6 +87,7 @@ REDACTED = {
     "data in somebody's own document": {"messages": [{"content": [{"input": {"data": f"data:{ANN}"}}]}]},
     "data in tool arguments": {"messages": [{"function_call": {"arguments": json.dumps({"data": f"data:{ANN}"})}}]},
     "what a provider gave to be sent back": {"messages": [{"tool_calls": [{"extra_content": {"google": {"s": ANN}}}]}]},
+    "names of members": {"logit_bias": {ANN: 1}, "new": {f"of {ANN}": ANN}},
     "what nobody knows yet": {"new": {"newer": [[ANN]]}},
     "JSON in a string": {"messages": [{"role": "tool", "content": json.dumps({"a": [ANN], ANN: None})}]},
 }
