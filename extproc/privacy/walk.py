@@ -112,7 +112,8 @@ class _Reading:
         self.thoughts: list[Literal] = []
         self._search = search
         self._reads_json = depth < _MOST_DEPTH
-        self._names_left = len(document)  # bytes: a name may be searched with each of many texts, but not for ever
+        self._last_name = b""
+        self._repeats_left = len(document)  # bytes of names: one is searched with each text of an array, not for ever
         self._parts: list[tuple[Literal, str]] = []
 
     def read(self, root: Context, without: frozenset[Kind]) -> None:
@@ -145,8 +146,10 @@ class _Reading:
         name = literal.name if literal.context is Context.DATA and not literal.is_name else b""
         if len(name) > _LONGEST_NAME:
             name = name[-_LONGEST_NAME:].lstrip(_INNER_BYTES)
-        self._names_left -= len(name)
-        if not name or self._names_left < 0:
+        is_repeated = literal.name is self._last_name  # the very object: of the same array
+        self._last_name = literal.name
+        self._repeats_left -= len(name) if is_repeated else 0
+        if not name or (is_repeated and self._repeats_left < 0):
             self._search.add(literal, text)
             return
         name = _readable_name(name) if b"\\" in name else name
