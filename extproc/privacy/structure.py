@@ -104,6 +104,7 @@ class Kind(Enum):
     THINKING = "thinking"  # a text that may be signed
     ID = "id"  # structure: it must stay one of its own
     URL = "url"
+    DATA_URL = "data URL"  # of a text, encoded or not
     MEDIA = "media"  # not to be searched
 
 
@@ -127,7 +128,7 @@ def _kind_in_envelope(document: bytes, literal: Literal) -> Kind:
     if literal.name in _STRUCTURE:
         return Kind.TEXT if literal.name == _NAME and literal.context is Context.MESSAGE else Kind.ID
     if document.startswith(b'"data:', literal.start):
-        return Kind.MEDIA if _DATA_URL.fullmatch(document, literal.start, literal.end) else Kind.TEXT
+        return Kind.MEDIA if _DATA_URL.fullmatch(document, literal.start, literal.end) else Kind.DATA_URL
     if literal.name in _URLS:
         return Kind.URL
     return Kind.MEDIA if _is_base64(document, literal) else Kind.TEXT

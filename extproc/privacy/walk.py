@@ -19,6 +19,7 @@ import msgspec
 from extproc.apischema.malformed import MALFORMED
 from extproc.errors import InvalidRequest
 from extproc.privacy.apply import Action, Applied, Find, Finding, Policy, blocked
+from extproc.privacy.data_urls import text_in, with_text
 from extproc.privacy.detect.span import Span
 from extproc.privacy.integers import MOST_DIGITS, as_integer
 from extproc.privacy.json_strings import (
@@ -171,6 +172,9 @@ class _Reading:
             content = content_of(self.document, literal)
             if not _IDENTIFIER.fullmatch(content):
                 self._search.add(literal, content)
+        elif kind is Kind.DATA_URL:
+            content = content_of(self.document, literal)
+            self._search.add(literal, text_in(content) or content)
         elif kind is not Kind.MEDIA:
             self._take_text(literal, kind)
 
@@ -264,7 +268,7 @@ class _Redaction:
             applied = self._apart if kind is Kind.ID else applied
         new = applied.to(text, spans)
         if new != text:
-            changes.append((start, end, literal_of(new)))
+            changes.append((start, end, literal_of(_in_place(document, of, new))))
 
     def _in_parts(self, document: bytes, group: list[Literal], parts: Parts) -> Iterator[Replacement]:
         for literal, new in zip(group, parts.edited(partial(self._edit, parts.whole)), strict=True):
@@ -306,6 +310,14 @@ def _readable_name(name: bytes) -> bytes:
         return unescaped(name)
     except MALFORMED:
         return name
+
+
+def _in_place(document: bytes, literal: Literal, new: str) -> str:
+    """What a string becomes whose text is another; a URL with a text in it, if it was one."""
+    if not document.startswith(b'"data:', literal.start) or kind_of(document, literal) is not Kind.DATA_URL:
+        return new
+    content = content_of(document, literal)
+    return new if text_in(content) is None else with_text(content, new)
 
 
 def _change(literal: Literal, text: str, new: str) -> list[Replacement]:

@@ -1,5 +1,6 @@
 """Redacting a request: everywhere somebody's words may be, nowhere else, and byte for byte where nothing is found."""
 
+import base64
 import json
 from typing import Any
 
@@ -137,6 +138,19 @@ def test_media_are_not_even_searched() -> None:
 
 def test_escaped_slashes_do_not_make_a_picture_text() -> None:
     body = rb'{"messages":[{"content":[{"image_url":{"url":"data:image\/png;base64,QUJD\/4111111111111111"}}]}]}'
+    assert redact(body) is body
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/csv;charset=utf-8", "application/json"])
+def test_text_in_a_data_url_is_text(kind: str) -> None:
+    before, after = (base64.b64encode(f"to {said}".encode()).decode() for said in (ANN, ANN_TOKEN))
+    document = {"messages": [{"content": [{"file": {"file_data": f"data:{kind};base64,{before}"}}]}]}
+    assert redacted(document) == json.loads(json.dumps(document).replace(before, after))
+
+
+@pytest.mark.parametrize("data", ["", "////", "not base64", base64.b64encode(b"hello").decode()])
+def test_a_data_url_without_anything_to_find_stays_as_it_is(data: str) -> None:
+    body = json.dumps({"messages": [{"content": [{"file": {"file_data": f"data:text/plain;base64,{data}"}}]}]}).encode()
     assert redact(body) is body
 
 
