@@ -11,7 +11,8 @@ from msgspec import Raw, Struct
 
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from extproc.guardrails.rule import Role
-from extproc.guardrails.view import Text, is_object, texts_of, together
+from extproc.guardrails.view import Text, is_object, together
+from extproc.privacy.walk import texts_of
 from extproc.wire.json_object import encode_object
 
 _CALL = "_call"

@@ -41,9 +41,10 @@ from extproc.guardrails.rule import (
 )
 from extproc.guardrails.topics import TopicFinder
 from extproc.guardrails.verdict import Verdict, Verdicts, verdict_of
-from extproc.guardrails.view import RequestView, Text, walked
+from extproc.guardrails.view import RequestView, Text
 from extproc.guardrails.words import PatternFinder, WordFinder
 from extproc.privacy.detect.span import Span
+from extproc.privacy.walk import mask_body
 
 _MOST_SCHEMAS = 64
 _ANY_OBJECT = b'{"type":"object"}'
@@ -99,7 +100,7 @@ class Guardrails:
             reading = Reading(text)
             return [span for rule in rules for span in rule.finder.find(reading)]
 
-        return walked(document, find, mask=True)
+        return mask_body(document, find)
 
     def answer(self, fields: Mapping[str, Raw]) -> "AnswerRules":
         """The rules for the answer to a request with these fields."""

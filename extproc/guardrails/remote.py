@@ -20,8 +20,8 @@ import re2
 from extproc.clients.judge import Judge, JudgeError, Judgement, Question, Replacement, Ruling
 from extproc.guardrails.rule import Action, Phase, Rule
 from extproc.guardrails.verdict import ContentFiltered, Verdict
-from extproc.guardrails.view import walked
 from extproc.privacy.detect.span import Span
+from extproc.privacy.walk import mask_body
 
 _MEMORY = 64 << 20
 
@@ -171,7 +171,7 @@ class Inquiry:
 
 def redact(document: bytes, replacements: tuple[Replacement, ...]) -> bytes:
     """A body with every occurrence of what a service wants replaced. Raises InvalidRequest for what is no JSON."""
-    return walked(document, finder(replacements), mask=True) if replacements else document
+    return mask_body(document, finder(replacements)) if replacements else document
 
 
 def redacted(document: bytes, redactions: tuple[Redaction, ...], texts: Iterable[str], what: str) -> bytes:
@@ -189,7 +189,7 @@ def redacted(document: bytes, redactions: tuple[Redaction, ...], texts: Iterable
         replaced.update(text[span.start : span.end] for span in spans)
         return spans
 
-    made = walked(document, noted, mask=True)
+    made = mask_body(document, noted)
     if all(text[span.start : span.end] in replaced for text in texts for span in find(text)):
         return made
     raise ContentFiltered(redactions[0].rule, what)

@@ -10,10 +10,10 @@ from msgspec import Raw
 from extproc.guardrails.channel import Channel, Pace
 from extproc.guardrails.engine import AnswerRules
 from extproc.guardrails.verdict import ContentFiltered, Tally, Verdicts
-from extproc.guardrails.view import texts_of
 from extproc.privacy.json_strings import literal_of
 from extproc.privacy.restore import Escaping
 from extproc.privacy.restore_channels import Place
+from extproc.privacy.walk import texts_of
 
 _LOGPROBS = "logprobs"
 

@@ -5,7 +5,7 @@ of neighbouring parts, and under names that nobody knows yet.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,11 +14,7 @@ from msgspec import Raw, Struct
 from extproc.apischema.malformed import MALFORMED
 from extproc.errors import InvalidRequest
 from extproc.guardrails.rule import Modality, Role
-from extproc.privacy.apply import Action as Redaction
-from extproc.privacy.apply import Policy
-from extproc.privacy.detect.span import Span
-from extproc.privacy.vault import Vault
-from extproc.privacy.walk import redact_body
+from extproc.privacy.walk import texts_of
 from extproc.wire.json_object import encode_object
 
 _SMALL = 512  # characters: shorter texts of one role are looked at together
@@ -125,19 +121,6 @@ def read_request(fields: Mapping[str, Raw]) -> RequestView:
         raise InvalidRequest("The request's messages or tools are not of a form that guardrails can check.") from None
 
 
-def texts_of(document: bytes) -> list[str]:
-    """Every text of a JSON document. Raises InvalidRequest for what is no JSON."""
-    found: list[str] = []
-    walked(document, lambda text: _kept(found, text))
-    return found
-
-
-def walked(document: bytes, find: Callable[[str], Sequence[Span]], *, mask: bool = False) -> bytes:
-    """The document with what `find` finds masked, if it is to be. Raises InvalidRequest for what is no JSON."""
-    policy = Policy(default=Redaction.MASK if mask else Redaction.OBSERVE)
-    return redact_body(document, find, policy, Vault(bytes(16))).body  # no token is ever made with this key
-
-
 def together(role: Role, texts: Iterable[str]) -> list[Text]:
     """The texts of a role, small neighbours as one: so that many parts cost no more than their length."""
     pieces: list[Text] = []
@@ -150,11 +133,6 @@ def together(role: Role, texts: Iterable[str]) -> list[Text]:
             pieces.append(Text(role, "\n".join(lines)))
             lines, size = [], 0
     return [*pieces, Text(role, "\n".join(lines))] if lines else pieces
-
-
-def _kept(found: list[str], text: str) -> tuple[Span, ...]:
-    found.append(text)
-    return ()
 
 
 def _by_role(fields: Mapping[str, Raw]) -> Mapping[Role, list[bytes]]:

@@ -26,7 +26,8 @@ from extproc.guardrails.stream import GuardedStream, guarded
 from extproc.guardrails.verdict import ContentFiltered, Tally
 from extproc.guardrails.view import RequestView, read_request
 from extproc.policy.principal import Principal
-from extproc.policy.redact import LARGE, Offload, is_for, is_readable
+from extproc.policy.redact import LARGE, Offload, is_for, is_readable, weight
+from extproc.policy.token_ids import has_token_ids
 from extproc.privacy.restore_stream import text_escaping
 from extproc.telemetry.record import VerdictCount
 from extproc.translator.base import Call, Outcome, Response
@@ -100,6 +101,8 @@ class Guarding:
         read."""
         if not is_readable(call):
             return self._unread(call)
+        if has_token_ids(call.fields):
+            call = self._unread(call)
         if _is_large(call):
             body = await self._offload(lambda: self._checked(call, self._rules.engines.apart()))
         else:
@@ -211,7 +214,7 @@ class Guarding:
 
 
 def _is_large(call: Call) -> bool:
-    return len(call.body) > LARGE
+    return weight(call.body) > LARGE
 
 
 def _with(call: Call, body: bytes) -> Call:

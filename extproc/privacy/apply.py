@@ -1,6 +1,5 @@
 """What is done about what was found: one action an entity."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +14,8 @@ Find = Callable[[str], Sequence[Span]]
 
 class Action(Enum):
     """`REPLACE` and `SURROGATE` can be restored, `MASK` and `HASH` cannot. `BLOCK` refuses the request."""
+
+    __hash__ = object.__hash__  # enums have one of their own, in Python
 
     OBSERVE = "observe"
     MASK = "mask"
@@ -33,6 +34,14 @@ class Policy:
 
     def action(self, entity: str) -> Action:
         return self.actions.get(entity, self.default)
+
+    def apart(self) -> "Policy":
+        """The same where two values must not become one: placeholders for all that would be other text."""
+        return Policy({entity: _apart(action) for entity, action in self.actions.items()}, _apart(self.default))
+
+
+def _apart(action: Action) -> Action:
+    return action if action in (Action.OBSERVE, Action.BLOCK) else Action.REPLACE
 
 
 class Finding(NamedTuple):
@@ -57,20 +66,43 @@ def blocked(counts: Mapping[Finding, int]) -> frozenset[str]:
     return frozenset(entity for entity, action in counts if action is Action.BLOCK)
 
 
-def apply(text: str, spans: Sequence[Span], policy: Policy, vault: Vault) -> Redacted:
-    """Does to each span of the text what the policy says. Overlapping spans are taken as one, named by the first."""
-    counts: Counter[Finding] = Counter()
-    findings: dict[str, Finding] = {}
-    pieces: list[str] = []
-    at = 0
-    for span in disjoint(spans):
-        finding = findings.get(span.entity)
+class Applied:
+    """A policy at work on the texts of one request; what is found is added to `counts`."""
+
+    def __init__(self, policy: Policy, vault: Vault, counts: dict[Finding, int]) -> None:
+        self._counts = counts
+        self._policy = policy
+        self._vault = vault
+        self._findings: dict[str, Finding] = {}
+
+    def to(self, text: str, spans: Sequence[Span]) -> str:
+        """The text with each span what the policy says. Overlapping spans are taken as one, named by the first."""
+        if len(spans) == 1:
+            start, end, entity, _ = spans[0]
+            return f"{text[:start]}{self.value(text[start:end], entity)}{text[end:]}" if start < end else text
+        pieces: list[str] = []
+        at = 0
+        for span in disjoint(spans):
+            pieces += text[at : span.start], self.value(text[span.start : span.end], span.entity)
+            at = span.end
+        return "".join(pieces) + text[at:] if pieces else text
+
+    def value(self, value: str, entity: str) -> str:
+        """What stands for one value."""
+        finding = self._findings.get(entity)
         if finding is None:
-            finding = findings[span.entity] = Finding(span.entity, policy.action(span.entity))
-        counts[finding] += 1
-        pieces += text[at : span.start], stand_in(text[span.start : span.end], finding, vault)
-        at = span.end
-    return Redacted("".join(pieces) + text[at:], counts)
+            finding = self._findings[entity] = Finding(entity, self._policy.action(entity))
+            self._counts.setdefault(finding, 0)
+        self._counts[finding] += 1
+        if finding.action is Action.REPLACE:  # of a text in which there is much, most
+            return self._vault.placeholder(value, entity)
+        return stand_in(value, finding, self._vault)
+
+
+def apply(text: str, spans: Sequence[Span], policy: Policy, vault: Vault) -> Redacted:
+    """Does to each span of a text that is a request of its own what the policy says."""
+    counts: dict[Finding, int] = {}
+    return Redacted(Applied(policy, vault, counts).to(text, spans), counts)
 
 
 def stand_in(value: str, finding: Finding, vault: Vault) -> str:
@@ -91,6 +123,8 @@ def stand_in(value: str, finding: Finding, vault: Vault) -> str:
 
 def disjoint(spans: Sequence[Span]) -> list[Span]:
     """Spans in order, those that overlap made one."""
+    if len(spans) == 1 and spans[0].start < spans[0].end:
+        return list(spans)
     if all(one.start < one.end <= other.start < other.end for one, other in pairwise(spans)) and len(spans) > 1:
         return list(spans)  # as detectors give them: thousands need not be sorted again
     found: list[Span] = []

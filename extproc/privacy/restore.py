@@ -32,7 +32,7 @@ class Restorations:
 
     `restored` were replaced by their values. `unknown` look like placeholders of this exchange but are none: the model
     invented or altered them, and they stay as they are (one whose name ends with another entity's counts for both).
-    `cut_off`: a text ended in the middle of a placeholder.
+    `cut_off`: a text ended in the middle of a placeholder, or what may hold some could not be read.
     """
 
     restored: int = 0
@@ -102,6 +102,10 @@ class Tokens:
             at = search_from = found.end()
             wait = self.begin_at(text, at) if at > wait else wait
         return ("".join(pieces) + text[at:wait] if pieces else text[:wait]), text[wait:]
+
+    def unread(self) -> None:
+        """Counts something that may hold tokens and cannot be read."""
+        self.found.cut_off += 1
 
     def cut_off(self, held: str) -> None:
         """Counts what a text ended with, if more than a placeholder's name is there."""

@@ -13,9 +13,9 @@ from extproc.privacy.restore import Channel, Escaping, Tokens
 Place = tuple[str | int, ...]
 
 _QUOTE = ord('"')
+_decode_text = msgspec.json.Decoder(str).decode
 
 decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
 @dataclass(frozen=True, slots=True)

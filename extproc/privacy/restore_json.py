@@ -7,10 +7,12 @@ probabilities stay as they are: the tokens they are about are the model's.
 
 from collections.abc import Collection, Iterator
 
+import msgspec
 from msgspec import Raw
 
 from extproc.apischema.malformed import MALFORMED
-from extproc.privacy.json_strings import Context, Contexts, Inside, literal_of, literals, replaced, text_of
+from extproc.privacy.halves import hidden, shown
+from extproc.privacy.json_strings import Context, Contexts, Inside, literal_of, literals, replaced
 from extproc.privacy.restore import Escaping, Tokens
 
 ARGUMENTS = frozenset({b"arguments"})
@@ -25,6 +27,8 @@ _CONTEXTS: Contexts = {
     Context.OPAQUE: Inside({}, others=Context.OPAQUE, left=None),
 }
 
+_decode = msgspec.json.Decoder(str).decode
+
 
 def restore_document(document: bytes, tokens: Tokens, json_names: Collection[bytes] = ARGUMENTS) -> bytes:
     """A JSON document restored; the very one given if there is nothing to restore, or if it is no JSON.
@@ -36,6 +40,7 @@ def restore_document(document: bytes, tokens: Tokens, json_names: Collection[byt
     try:
         changes = list(_changes(document, tokens, json_names))
     except (*MALFORMED, IndexError):
+        tokens.unread()
         return document
     return replaced(document, changes) if changes else document
 
@@ -45,10 +50,17 @@ def _changes(document: bytes, tokens: Tokens, json_names: Collection[bytes]) -> 
         if not tokens.may_be_in(document, literal.start, literal.end):
             continue
         is_json = literal.name in json_names and literal.context is not Context.DATA and not literal.is_name
-        text = text_of(document, literal)
+        string = document[literal.start : literal.end]
+        whole = hidden(string)
+        try:
+            text = _decode(whole)
+        except MALFORMED:
+            tokens.unread()
+            continue
         restored = tokens.restore(text, Escaping.JSON if is_json else Escaping.NONE)
         if restored != text:
-            yield literal.start, literal.end, literal_of(restored)
+            new = literal_of(restored)
+            yield literal.start, literal.end, new if whole is string else shown(new)
 
 
 def restore_raw(raw: Raw, tokens: Tokens) -> Raw:

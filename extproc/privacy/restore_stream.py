@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from extproc.apischema.endpoints import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Endpoint
 from extproc.apischema.malformed import MALFORMED
+from extproc.privacy.halves import hidden, shown
 from extproc.privacy.restore import Escaping, Tokens
 from extproc.privacy.restore_channels import Edited, EventRestorer
 from extproc.privacy.restore_chat import ChatRestorer
@@ -122,7 +123,17 @@ class RestoredStream(Generic[T_co]):
         try:
             return self._events.edit(data)
         except MALFORMED:
-            return Edited(data)  # of a shape we do not know: for the caller to understand
+            return self._edit_hidden(data)
+
+    def _edit_hidden(self, data: bytes) -> Edited:
+        whole = hidden(data)
+        try:
+            edited = self._events.edit(whole)
+            return Edited(data if edited.data is whole else shown(edited.data), shown(edited.before))
+        except MALFORMED:  # of a shape we do not know: for the caller to understand
+            if self._tokens.may_be_in(data):
+                self._tokens.unread()
+            return Edited(data, self._events.end())  # what came before it stays there
 
 
 def _events(data: bytes) -> list[bytes]:

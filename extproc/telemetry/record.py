@@ -45,8 +45,8 @@ class VerdictCount:
 class Redactions:
     """What a privacy policy did. In `shadow` mode `counts` are what it would have done.
 
-    `restored`, `unknown` (the model altered or invented them) and `unrestored` (cut off) count placeholders in the
-    answer.
+    `restored`, `unknown` (the model altered or invented them) and `unrestored` (cut off, or not readable) count
+    placeholders in the answer.
     """
 
     policy: str

@@ -110,6 +110,19 @@ async def test_a_body_that_cannot_be_read(begin: Begin, unreadable: Unreadable) 
     assert caught.value.code == "content_filter"
 
 
+@pytest.mark.parametrize("unreadable", Unreadable)
+async def test_a_prompt_of_token_ids_cannot_be_read(begin: Begin, unreadable: Unreadable) -> None:
+    exchange = begin(*guarded(BEFORE, unreadable=unreadable))
+    await exchange.request_headers(headers("/v1/embeddings"))
+    body = RequestBody(b'{"model":"gpt-4o","input":[1960,964]}')
+    if unreadable is Unreadable.ALLOW:
+        assert isinstance(await exchange.request_body(body), Upstream)
+        return
+    with pytest.raises(GatewayError) as caught:
+        await exchange.request_body(body)
+    assert caught.value.code == "content_filter"
+
+
 async def test_a_whole_answer_is_refused_with_a_status(begin: Begin, records: Records) -> None:
     exchange = begin(*guarded(AFTER))
     await admitted(exchange, chat("Hi"))

@@ -227,12 +227,28 @@ async def test_a_body_that_cannot_be_read(begin: Begin, unreadable: Unreadable, 
     assert caught.value.message == "The privacy policy 'strict' lets nothing pass that it cannot read."
 
 
+@pytest.mark.parametrize("unreadable", Unreadable)
+async def test_a_prompt_of_token_ids_cannot_be_read(begin: Begin, unreadable: Unreadable) -> None:
+    exchange = begin(*screened(privacy(policy(unreadable=unreadable))))
+    await exchange.request_headers(headers("/v1/embeddings"))
+    body = RequestBody(json.dumps({"model": "gpt-4o", "input": [[1960, 964]], "user": ANN}).encode())
+    if unreadable is Unreadable.ALLOW:
+        action = await exchange.request_body(body)
+        assert isinstance(action, Upstream)
+        assert ANN.encode() not in (action.body or b"")
+        return
+    with pytest.raises(ContentFiltered) as caught:
+        await exchange.request_body(body)
+    assert caught.value.message == "The privacy policy 'strict' lets nothing pass that it cannot read."
+
+
 async def test_a_large_body_is_searched_apart(begin: Begin) -> None:
     detectors = Detectors()
     gateway, screens = screened(privacy(), detectors)
     await admitted(begin(gateway, screens))
     await admitted(begin(gateway, screens), chat("x" * LARGE + ANN))
-    assert detectors.searches == ["on the loop", "apart"]
+    await admitted(begin(gateway, screens), chat(stop=["b"] * (LARGE // 50)))
+    assert detectors.searches == ["on the loop", "apart", "apart"]
 
 
 async def test_more_text_than_is_searched_is_refused(begin: Begin) -> None:

@@ -201,7 +201,7 @@ async def test_all_texts_are_asked_about_together_once_each() -> None:
     gateway = Gateway()
     call: Any = {"id": "call_1", "type": "function", "function": {"name": "note", "arguments": '{"to": "Ann"}'}}
     await gateway.redact("Hi", "Hi", "Hello", tools=[], metadata={"who": "me"}, extra=[call])
-    assert gateway.analyzer.asked == ["Hi\n\nHello\n\nwho: me\n\nto: Ann"]
+    assert gateway.analyzer.asked == ["Hi\n\nHello\n\nwho: me\n\ncall_1\n\nto: Ann"]
 
 
 async def test_only_what_the_policy_names_is_asked_for() -> None:

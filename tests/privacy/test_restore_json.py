@@ -125,3 +125,19 @@ def test_an_answer_asked_for_in_json_stays_json() -> None:
 )
 def test_when_an_answer_is_to_be_json(fields: Any, escaping: Escaping) -> None:
     assert text_escaping(parse_object(json.dumps(fields).encode())) is escaping
+
+
+def test_halves_of_surrogates_do_not_stop_anything() -> None:
+    tokens = Tokens(VAULT)
+    answer = f'{{"choices":[{{"message":{{"content":"\\ud83d then {ANN_TOKEN}","refusal":"{ANN_TOKEN}"}}}}]}}'
+    after = restore_document(answer.encode(), tokens)
+    assert after == answer.replace(ANN_TOKEN, ANN).encode()
+    assert tokens.found.restored == 2
+
+
+def test_a_string_that_cannot_be_read_stops_only_itself_and_is_counted() -> None:
+    tokens = Tokens(VAULT)
+    answer = b'{"a":"\xff %b","b":"\\q %b","c":"%b"}' % ((ANN_TOKEN.encode(),) * 3)
+    after = b'{"a":"\xff %b","b":"\\q %b","c":"%b"}' % (ANN_TOKEN.encode(), ANN_TOKEN.encode(), ANN.encode())
+    assert restore_document(answer, tokens) == after
+    assert (tokens.found.restored, tokens.found.cut_off) == (1, 2)

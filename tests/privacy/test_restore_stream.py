@@ -311,3 +311,55 @@ def test_no_channel_lags_behind_by_more_than_a_token(drawn: tuple[Dialect, list[
         for channel, text in whole(dialect, pieces[:count]).items():
             assert text.startswith(texts.get(channel, ""))
             assert len(text) - len(texts.get(channel, "")) < tokens().longest
+
+
+# An event of each dialect that adds to one text, as bytes: no encoder writes halves of surrogates as they are here.
+DELTAS = {
+    "chat": rb'{"choices":[{"index":0,"delta":{"content":"%b"}}]}',
+    "completions": rb'{"choices":[{"index":0,"text":"%b"}]}',
+    "messages": rb'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%b"}}',
+    "responses": rb'{"type":"response.output_text.delta","output_index":0,"delta":"%b"}',
+}
+
+
+def delta(dialect: str, text: bytes) -> bytes:
+    return b"data: %b\n\n" % (DELTAS[dialect] % text)
+
+
+def test_the_deltas_are_those_of_every_dialect() -> None:
+    assert DELTAS.keys() == DIALECTS.keys()
+
+
+@pytest.mark.parametrize("dialect", DELTAS)
+def test_halves_of_surrogates_stop_nothing_and_keep_their_place(dialect: str) -> None:
+    found = tokens()
+    mail = ANN_TOKEN.encode()
+    pieces = [b"to " + mail[:9], rb"\ud83d", rb"\ude00 x " + mail[:14], mail[14:] + rb" \ud83d", rb"\ude00 " + mail]
+    out = restore(DIALECTS[dialect].endpoint, [delta(dialect, piece) for piece in pieces], found)
+    assert out == b"".join(
+        delta(dialect, piece)
+        for piece in (
+            b"to ",
+            rb"EMAILADDR\ud83d",
+            rb"\ude00 x ",
+            rb"ann@example.org \ud83d",
+            rb"\ude00 ann@example.org",
+        )
+    )
+    assert (found.found.restored, found.found.unknown, found.found.cut_off) == (2, 0, 0)
+
+
+def test_a_whole_emoji_beside_a_half_stays_whole() -> None:
+    piece = rb"\ud83d\ude00 \\ud83d \ude00 %b" % ANN_TOKEN.encode()
+    out = restore(CHAT, [delta("chat", piece)], tokens())
+    assert out == delta("chat", "\U0001f600 ".encode() + rb"\\ud83d \ude00 ann@example.org")
+
+
+def test_what_is_held_goes_before_an_event_that_cannot_be_read() -> None:
+    found = tokens()
+    bad = delta("chat", b"\xff " + ANN_TOKEN.encode())
+    out = restore(CHAT, [delta("chat", b"EMAILADDRESS9"), bad, delta("chat", ANN_TOKEN.encode())], found)
+    before, after = out.split(bad)
+    assert DIALECTS["chat"].read(documents(before)) == {"0 content": "EMAILADDRESS9"}
+    assert after == delta("chat", ANN.encode())
+    assert (found.found.restored, found.found.cut_off) == (1, 2)

@@ -1,5 +1,6 @@
 """Redacting a request: everywhere somebody's words may be, nowhere else, and byte for byte where nothing is found."""
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -74,6 +75,22 @@ REDACTED = {
     "messages, citations": {
         "messages": [{"content": [{"type": "text", "citations": [{"cited_text": ANN, "document_title": ANN}]}]}]
     },
+    "ids that the caller has made": {
+        "messages": [{"tool_calls": [{"id": ANN}]}, {"role": "tool", "tool_call_id": ANN}]
+    },
+    "addresses of media": {"messages": [{"content": [{"type": "image_url", "image_url": {"url": f"https://{ANN}/"}}]}]},
+    "a query of an address": {"input": [{"content": [{"type": "input_image", "image_url": f"https://x.y/?u={ANN}"}]}]},
+    "what is no word of structure": {"messages": [{"status": ANN, "role": ANN, "headers": {"x": ANN}}]},
+    "names of tools": {"tools": [{"type": ANN, "name": ANN}], "tool_choice": {"name": ANN}},
+    "names in a schema": {
+        "tools": [{"input_schema": {"required": [ANN], "properties": {ANN: {"type": "string", "pattern": ANN}}}}]
+    },
+    "a document in a data URL": {"messages": [{"content": [{"file": {"file_data": f"data:text/plain,{ANN}"}}]}]},
+    "a document that begins like a data URL": {"messages": [{"content": [{"source": {"data": f"data: ask {ANN}"}}]}]},
+    "data in somebody's own document": {"messages": [{"content": [{"input": {"data": f"data:{ANN}"}}]}]},
+    "data in tool arguments": {"messages": [{"function_call": {"arguments": json.dumps({"data": f"data:{ANN}"})}}]},
+    "what a provider gave to be sent back": {"messages": [{"tool_calls": [{"extra_content": {"google": {"s": ANN}}}]}]},
+    "names of members": {"logit_bias": {ANN: 1}, "new": {f"of {ANN}": ANN}},
     "what nobody knows yet": {"new": {"newer": [[ANN]]}},
     "JSON in a string": {"messages": [{"role": "tool", "content": json.dumps({"a": [ANN], ANN: None})}]},
 }
@@ -85,17 +102,25 @@ def test_what_somebody_wrote_is_redacted(document: Any) -> None:
 
 
 BASE64 = "QUJD" * 100
+CARD = "4111111111111111"
+CARD_TOKEN = "CREDITCARD907daac544"
 LEFT = {
-    "structure": {"model": ANN, "tools": [{"type": ANN, "name": ANN}], "tool_choice": {"name": ANN}},
-    "ids": {"messages": [{"role": "tool", "tool_call_id": ANN, "content": "x"}], "previous_response_id": ANN},
-    "a schema": {
-        "tools": [{"input_schema": {"required": [ANN], "properties": {ANN: {"type": "string", "pattern": ANN}}}}]
-    },
-    "addresses of media": {"messages": [{"content": [{"type": "image_url", "image_url": {"url": f"https://{ANN}/"}}]}]},
-    "a data URL": {"messages": [{"content": [{"file": {"file_data": f"data:text/plain,{ANN}"}}]}]},
+    "a model": {"model": ANN, "tools": [{"model": ANN}]},
+    "numbers in structure": {"tools": [{"type": CARD, "name": CARD}], "previous_response_id": CARD},
+    "numbers in ids": {"messages": [{"role": "tool", "tool_call_id": CARD, "content": "x"}]},
+    "numbers in addresses of media": {"messages": [{"content": [{"image_url": {"url": f"https://x.y/{CARD}.png"}}]}]},
+    "a schema": {"tools": [{"input_schema": {"type": CARD, "properties": {CARD: {"format": CARD}}}}]},
+    "a picture": {"messages": [{"content": [{"image_url": {"url": f"data:image/png;base64,{CARD}"}}]}]},
     "signatures": {"messages": [{"content": [{"type": "redacted_thinking", "data": BASE64}, {"signature": ANN}]}]},
     "what a provider is to sign in with": {"tools": [{"type": "mcp", "server_url": ANN, "headers": {"x": ANN}}]},
-    "what a provider gave to be sent back": {"messages": [{"tool_calls": [{"extra_content": {"google": {"s": ANN}}}]}]},
+    "what a provider signed": {
+        "messages": [{"tool_calls": [{"extra_content": {"google": {"thought_signature": ANN}}}]}]
+    },
+    "numbers of the API": {
+        "seed": 4111111111111111,
+        "logit_bias": {"4111": 1},
+        "messages": [{"created": 4111111111111111}],
+    },
 }
 
 
@@ -109,8 +134,26 @@ def test_media_are_not_even_searched() -> None:
     def refuse(text: str) -> list[Any]:
         raise AssertionError("searched")
 
-    body = json.dumps({"messages": [{"content": [{"source": {"type": "base64", "data": BASE64}}]}]}).encode()
+    body = json.dumps({"messages": [{"content": [{"source": {"data": BASE64}}]}]}).encode()
     assert redact_body(body, refuse, Policy(), vault()).body is body
+
+
+def test_escaped_slashes_do_not_make_a_picture_text() -> None:
+    body = rb'{"messages":[{"content":[{"image_url":{"url":"data:image\/png;base64,QUJD\/4111111111111111"}}]}]}'
+    assert redact(body) is body
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/csv;charset=utf-8", "application/json"])
+def test_text_in_a_data_url_is_text(kind: str) -> None:
+    before, after = (base64.b64encode(f"to {said}".encode()).decode() for said in (ANN, ANN_TOKEN))
+    document = {"messages": [{"content": [{"file": {"file_data": f"data:{kind};base64,{before}"}}]}]}
+    assert redacted(document) == json.loads(json.dumps(document).replace(before, after))
+
+
+@pytest.mark.parametrize("data", ["", "////", "not base64", base64.b64encode(b"hello").decode()])
+def test_a_data_url_without_anything_to_find_stays_as_it_is(data: str) -> None:
+    body = json.dumps({"messages": [{"content": [{"file": {"file_data": f"data:text/plain;base64,{data}"}}]}]}).encode()
+    assert redact(body) is body
 
 
 def test_what_is_too_short_to_be_a_picture_is_searched() -> None:
@@ -178,6 +221,61 @@ def test_json_in_json_in_json_is_read_until_it_is_too_deep() -> None:
     assert ANN not in json.dumps(redacted({"prompt": text}))
 
 
+NUMBERS = {
+    "tool arguments": {"messages": [{"tool_calls": [{"function": {"arguments": '{"card": CARD}'}}]}]},
+    "a text that is JSON": {"messages": [{"role": "user", "content": '{"card": [1, CARD]}'}]},
+    "a text that is a list": {"prompt": "[CARD]"},
+    "JSON in JSON": {"prompt": json.dumps({"a": json.dumps({"b": "CARD"}).replace('"CARD"', "CARD")})},
+}
+
+
+@pytest.mark.parametrize("document", NUMBERS.values(), ids=NUMBERS.keys())
+def test_a_number_in_which_something_is_found_becomes_a_string(document: Any) -> None:
+    before, after = (json.dumps(document).replace("CARD", to) for to in (CARD, "TOKEN"))
+    quoted = json.dumps(redacted(json.loads(before))).replace(f'"{CARD_TOKEN}"', "TOKEN")
+    for depth in (1, 3):
+        quote = "\\" * depth + '"'
+        quoted = quoted.replace(f"{quote}{CARD_TOKEN}{quote}", "TOKEN")
+    assert quoted == after
+
+
+def test_numbers_in_data_are_searched_with_their_names() -> None:
+    body = b'{"metadata":{"card":4111111111111111,"ssn":-123456789,"count":123456789,"n":[4111111111111111.0]}}'
+    ssn, card = vault().placeholder("-123456789", "US_SSN"), vault().placeholder("4111111111111111.0", "CREDIT_CARD")
+    after = f'{{"metadata":{{"card":"{CARD_TOKEN}","ssn":"{ssn}","count":123456789,"n":["{card}"]}}}}'
+    assert redact(body) == after.encode()
+
+
+@pytest.mark.parametrize("number", ["4.111111111111111e15", "-4111111111111111", "41111111111111110e-1"])
+def test_a_number_is_an_integer_however_it_is_written(number: str) -> None:
+    token = vault().placeholder(number, "CREDIT_CARD")
+    assert redact(b'{"metadata":{"a":%b}}' % number.encode()) == f'{{"metadata":{{"a":"{token}"}}}}'.encode()
+
+
+@pytest.mark.parametrize("number", ["0.4111111111111111", "4111111111111111.5", "1e999999999", "4111111111111111e30"])
+def test_measures_and_huge_numbers_are_left(number: str) -> None:
+    body = b'{"metadata":{"a":%b}}' % number.encode()
+    assert redact(body) is body
+
+
+def test_a_number_comes_back_as_a_string() -> None:
+    one = vault()
+    sent = redact_body(b'{"metadata":{"a":4111111111111111}}', find, Policy(), one).body
+    assert restore_document(sent, Tokens(one)) == b'{"metadata":{"a":"4111111111111111"}}'
+
+
+def test_ids_stay_apart_whatever_is_done_about_text() -> None:
+    body = b'{"messages":[{"id":"ann@example.org"},{"id":"bob@example.org"},{"content":"ann@example.org"}]}'
+    bob = vault().placeholder("bob@example.org", "EMAIL_ADDRESS")
+    after = f'{{"messages":[{{"id":"{ANN_TOKEN}"}},{{"id":"{bob}"}},{{"content":"<EMAIL_ADDRESS>"}}]}}'
+    assert redact(body, Policy(default=Action.MASK)) == after.encode()
+
+
+def test_an_id_blocks_as_text_does() -> None:
+    found = redact_body(b'{"messages":[{"id":"ann@example.org"}]}', find, Policy(default=Action.BLOCK), vault())
+    assert found.blocked == {"EMAIL_ADDRESS"}
+
+
 def test_the_name_of_a_member_says_what_it_is() -> None:
     document = {"arguments": json.dumps({"ssn": "123456789", "count": "123456789"}), "ssn": "123456789"}
     token = vault().placeholder("123456789", "US_SSN")
@@ -185,7 +283,16 @@ def test_the_name_of_a_member_says_what_it_is() -> None:
     assert redacted(document) == after
 
 
-@pytest.mark.parametrize("pieces", [["ann@exa", "mple.org!"], ["to: a", "nn", "@", "example.org", "!"], ["", ANN, ""]])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["ann@exa", "mple.org!"],
+        ["to: a", "nn", "@", "example.org", "!"],
+        ["", ANN, ""],
+        ["[note] ann@exa", "mple.org"],
+        ["{ann@exa", "mple.org"],
+    ],
+)
 def test_what_is_split_over_neighbouring_parts_is_found(pieces: list[str]) -> None:
     parts = [{"type": "text", "text": piece} for piece in pieces]
     after = redacted({"messages": [{"content": parts}]})["messages"][0]["content"]
@@ -199,9 +306,44 @@ def test_a_part_is_searched_for_itself_too() -> None:
     assert [part["text"] for part in after] == ["CREDITCARD907daac544", "0 items"]
 
 
+def test_a_name_says_what_it_is_however_it_is_escaped() -> None:
+    token = vault().placeholder("123456789", "US_SSN")
+    assert redact(b'{"metadata":{"s\\u0073n":"123456789"}}') == f'{{"metadata":{{"s\\u0073n":"{token}"}}}}'.encode()
+
+
+def test_a_long_name_is_not_searched_with_each_of_many_texts() -> None:
+    searched = 0
+
+    def spy(text: str) -> list[Any]:
+        nonlocal searched
+        searched += len(text)
+        return find(text)
+
+    name, ssn = "é" * 5_000 + " ssn", "123456789"
+    body = json.dumps({"metadata": {name: [ssn] * 5_000, "ssn": ssn}}, ensure_ascii=False).encode()
+    after = json.loads(redact_body(body, spy, Policy(), vault()).body)["metadata"]
+    token = vault().placeholder(ssn, "US_SSN")
+    assert [*after[name][:2], after["ssn"]] == [token] * 3
+    assert searched < 2 * len(body)
+
+
+@pytest.mark.parametrize("length", range(25, 35))
+def test_a_long_name_may_be_cut_in_an_escape(length: int) -> None:
+    name = r"\"\\\u0073" * 5 + "x" * length + " ssn"
+    token = vault().placeholder("123456789", "US_SSN")
+    body = f'{{"metadata":{{"{name}":"123456789"}}}}'
+    assert redact(body.encode()) == body.replace("123456789", token).encode()
+
+
 def test_parts_of_different_messages_are_not_joined() -> None:
     document = {"messages": [{"content": [{"text": "ann@exa"}]}, {"content": [{"text": "mple.org"}]}]}
     assert redacted(document) == document
+
+
+def test_a_part_that_is_json_is_a_whole() -> None:
+    parts = [{"type": "text", "text": text} for text in ("ann", '["@example.org"]', "@example.org")]
+    after = redacted({"messages": [{"content": parts}]})["messages"][0]["content"]
+    assert [part["text"] for part in after] == [ANN_TOKEN, '["@example.org"]', ""]
 
 
 def test_long_parts_are_joined_only_around_their_seams() -> None:
@@ -226,6 +368,14 @@ def thinking(signature: str) -> dict[str, Any]:
 def test_signed_reasoning_is_what_it_was_before_it_was_restored() -> None:
     after = redacted(thinking("c2lnbmVk"))["messages"][0]["content"]
     assert [after[0]["thinking"], after[1]["text"]] == [f"{ANN_TOKEN} or {SECRET}", ANN_TOKEN]
+
+
+def test_signed_reasoning_with_very_many_values_is_searched_as_text_is() -> None:
+    values = " ".join(f"a{number}@example.org" for number in range(500))
+    block = {"type": "thinking", "thinking": f"{values} {SECRET}", "signature": "c2lnbmVk"}
+    content = redacted({"messages": [{"content": [block, {"type": "text", "text": values}]}]})["messages"][0]["content"]
+    assert "a77@" not in content[1]["text"]
+    assert content[0]["thinking"] == f"{content[1]['text']} {SECRET}"
 
 
 def test_reasoning_without_a_signature_is_text() -> None:

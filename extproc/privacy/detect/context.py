@@ -3,6 +3,7 @@
 import re2
 
 from extproc.privacy.detect.entity import Entity
+from extproc.privacy.detect.separator import before_first, behind_last
 
 BEFORE = 60
 """Characters before a candidate in which a word counts for it."""
@@ -69,8 +70,9 @@ class Context:
         self._search = re2.compile(self.expression, options).search
 
     def near(self, view: bytes, start: int, end: int) -> bool:
-        """Whether one of the words is close to `view[start:end]`."""
-        return bool(self._search(view[max(0, start - BEFORE) : start] + b"\n") or self._search(view[end : end + AFTER]))
+        """Whether one of the words is close to `view[start:end]`, in the same text."""
+        before, after = behind_last(view[max(0, start - BEFORE) : start]), before_first(view[end : end + AFTER])
+        return bool(self._search(before + b"\n") or self._search(after))
 
 
 def pattern_of(words: str) -> bytes:

@@ -1,5 +1,6 @@
 """What an operator has detected beside the built-in entities, and what never is."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,10 +8,12 @@ import re2
 
 from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.context import AFTER, BEFORE
+from extproc.privacy.detect.separator import MARK, SEPARATOR
 from extproc.privacy.detect.span import Span
 
 _WORDS_MEMORY = 64 << 20
 _COST_OF_A_MATCH = 2.0  # positions in characters have to be counted
+_GOES_OUT = re.compile(r"[\^$]|\\[AzDSWPpCx]|\(\?")  # borders of a text, and what may match between texts
 _NEVER = r"[^\x00-\x{10ffff}]"
 
 
@@ -48,19 +51,37 @@ class CustomFinder:
         self._name = custom.name
         expression = custom.regex if isinstance(custom, CustomPattern) else _alternatives(custom.words)
         self._expression = _compile(custom.name, expression, case_sensitive=custom.case_sensitive)
+        self._stays_in_a_text = isinstance(custom, WordList) or not _GOES_OUT.search(custom.regex)
         context = custom.context if isinstance(custom, CustomPattern) else ()
         self._context = _compile(custom.name, _alternatives(context), case_sensitive=False) if context else None
 
     def find(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        if self._stays_in_a_text or MARK not in text:
+            return self._in_one(text, 0, allowance)
+        return self._one_by_one(text, allowance)
+
+    def _one_by_one(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        at = 0
+        for one in text.split(SEPARATOR):
+            yield from self._in_one(one, at, allowance)
+            at += len(one) + len(SEPARATOR)
+
+    def _in_one(self, text: str, at: int, allowance: Allowance) -> Iterator[Span]:
         for match in self._expression.finditer(text):
             start, end = match.span()
             if start == end:
                 continue
             if not allowance.match(_COST_OF_A_MATCH):
-                yield Span(start, len(text), self._name)
+                yield Span(at + start, at + len(text), self._name)
                 return
-            if self._context is None or self._context.search(text[max(0, start - BEFORE) : end + AFTER]):
-                yield Span(start, end, self._name)
+            if self._context is None or self._is_near(text, start, end):
+                yield Span(at + start, at + end, self._name)
+
+    def _is_near(self, text: str, start: int, end: int) -> bool:
+        """Whether a word of the context is close, in the same text."""
+        before, after = text[max(0, start - BEFORE) : start], text[end : end + AFTER]
+        near = before.rpartition(MARK)[2] + text[start:end] + after.partition(MARK)[0]
+        return self._context is not None and self._context.search(near) is not None
 
 
 class Allowed:
@@ -72,6 +93,10 @@ class Allowed:
             entity: [_compile(entity, pattern, case_sensitive=True).fullmatch for pattern in allow.patterns]
             for entity, allow in lists.items()
         }
+
+    def __bool__(self) -> bool:
+        """Whether there is anything that is allowed."""
+        return bool(self._values)
 
     def __call__(self, entity: str, value: str) -> bool:
         if entity not in self._values:

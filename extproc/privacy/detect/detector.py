@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from extproc.privacy.detect import normalise
 from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.custom import Allowed, AllowList, CustomFinder, CustomPattern, WordList
-from extproc.privacy.detect.encoded import Base64Runs, PercentRuns, Runs
+from extproc.privacy.detect.encoded import Base64Runs, EscapedRuns, PercentRuns, Runs
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.finder import Finder, RuleFinder
 from extproc.privacy.detect.ibans import Ibans
@@ -23,6 +23,7 @@ from extproc.privacy.detect.phones import Phones
 from extproc.privacy.detect.prefilter import Prefilter
 from extproc.privacy.detect.recogniser import Recogniser
 from extproc.privacy.detect.secrets import SECRET_PATTERNS
+from extproc.privacy.detect.separator import SEPARATOR
 from extproc.privacy.detect.span import Span
 
 _COST_OF_A_RUN = 25.0
@@ -56,7 +57,9 @@ class Detector:
         self._prefilter = Prefilter([hint for finder in self._finders for hint in finder.hints])
         self._recognisers: tuple[Recogniser, ...] = (*map(CustomFinder, options.custom), *recognisers)
         self._allowed = Allowed(options.allowed)
-        self._runs: list[Runs] = [Base64Runs()] if options.decode_base64 else []
+        self._runs: list[Runs] = [EscapedRuns()]
+        if options.decode_base64:
+            self._runs.append(Base64Runs())
         if options.decode_urls:
             self._runs.append(PercentRuns())
 
@@ -65,14 +68,14 @@ class Detector:
         return Scan(self, heard)
 
     def readings(self, text: str, allowance: Allowance) -> Iterator[str]:
-        """The texts that `spans` gives to recognisers for this one: how they read it, and what is encoded in it."""
-        yield normalise.readable(text)
+        """What `spans` has recognisers look at, text by text: how they read this one, and what is encoded in it."""
+        yield from normalise.readable(text).split(SEPARATOR)
         if self._runs:
             view = normalise.normalise(text).view
             for runs in self._runs:
                 for _, _, inner in _decoded(runs, view, allowance):
                     if inner is not None:
-                        yield normalise.readable(inner)
+                        yield from normalise.readable(inner).split(SEPARATOR)
 
     def find(self, text: str) -> list[Span]:
         """The spans of a text that is a request of its own."""
@@ -85,8 +88,10 @@ class Detector:
         found = [*self._in_view(normalised.view, allowance), *_in_readable(text, recognisers, allowance)]
         for runs in self._runs:
             found += self._in_runs(runs, normalised.view, recognisers, allowance)
-        placed = (_placed(span, normalised) for span in found)
-        return resolve(span for span in placed if not self._allowed(span.entity, text[span.start : span.end]))
+        placed = found if not normalised.removed else [_placed(span, normalised) for span in found]
+        if self._allowed:
+            placed = [span for span in placed if not self._allowed(span.entity, text[span.start : span.end])]
+        return resolve(placed)
 
     def _in_view(self, view: bytes, allowance: Allowance) -> Iterator[Span]:
         """What the built-in patterns find."""
@@ -158,8 +163,6 @@ def _decoded(runs: Runs, view: bytes, allowance: Allowance) -> Iterator[tuple[in
 
 
 def _placed(span: Span, normalised: normalise.Normalised) -> Span:
-    if not normalised.removed:
-        return span
     start, end = normalised.original(span.start, span.end)
     return Span(start, end, span.entity, span.validated)
 

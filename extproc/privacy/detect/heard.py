@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.custom import CustomFinder, WordList
+from extproc.privacy.detect.separator import SEPARATOR
 from extproc.privacy.detect.span import Span
 
 _LENGTHS = range(3, 101)  # of values that are looked for elsewhere
@@ -24,14 +25,21 @@ class Heard:
         self._finders = [CustomFinder(WordList(entity, words, True)) for entity, words in _values(spans)]
 
     def find(self, text: str, allowance: Allowance) -> Iterator[Span]:
+        """Of one text, or of several that are searched together."""
+        at = 0
+        for one in text.split(SEPARATOR):
+            yield from self._said(one, at)
+            at += len(one) + len(SEPARATOR)
+        for finder in self._finders:
+            yield from finder.find(text, allowance)
+
+    def _said(self, text: str, at: int) -> Iterator[Span]:
         """A text that nobody was asked about, since there was no allowance for that, counts as found."""
         spans = self._spans.get(text)
         if spans is None:
-            yield Span(0, len(text), self._entities[0])
-            return
-        yield from spans
-        for finder in self._finders:
-            yield from finder.find(text, allowance)
+            yield Span(at, at + len(text), self._entities[0])
+        else:
+            yield from (Span(span.start + at, span.end + at, span.entity, span.validated) for span in spans)
 
 
 def _values(spans: Mapping[str, Sequence[Span]]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""International bank account numbers (ISO 13616), grouped or not."""
+"""International bank account numbers (ISO 13616), grouped or not, on one line or two."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.prefilter import latin_1
 from extproc.privacy.detect.span import Span
 
-_LEAD = rb"(?i)\b(?:%b)\d{2}[ -]?[A-Z0-9]{3}" % "|".join(checksums.IBAN_LENGTHS).encode("ascii")
+_LEAD = rb"(?i)\b(?:%b)\d{2}[\s-]{0,2}[A-Z0-9]{3}" % "|".join(checksums.IBAN_LENGTHS).encode("ascii")
 _MOST_WRITTEN = 48  # 33 characters, in groups of four or less
 _COST = 10.0
 
@@ -18,7 +18,7 @@ _COST = 10.0
 class Ibans:
     """Finds them by country and length, since what follows may look like more of the number."""
 
-    hints = (rb"(?i)[a-z]{2}\d{2}[ -]?[a-z0-9]{3}",)
+    hints = (rb"(?i)[a-z]{2}\d{2}[\s-]{0,2}[a-z0-9]{3}",)
 
     def __init__(self) -> None:
         self._lead = re2.compile(_LEAD, latin_1())
@@ -55,4 +55,4 @@ def _end(view: bytes, start: int) -> int | None:
 
 
 def _compact(written: bytes) -> bytes:
-    return written.translate(None, b" -")
+    return written.translate(None, b" -\t\r\n")

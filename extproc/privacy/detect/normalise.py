@@ -17,9 +17,10 @@ LETTER = "\xff"
 
 _LETTERS_UP_TO = 0x20000  # beyond are rare ideographs, and the two blocks below
 _TAGS = range(0xE0020, 0xE007F)
-_SELECTORS = range(0xE0100, 0xE01F0)
+_SPECIAL_PURPOSE = range(0xE0000, 0xE1000)  # the tags, variation selectors, and places for more that is not seen
 _UNSEEN_CATEGORIES = frozenset({"Mn", "Me", "Cf"})
-_UNSEEN_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"  # Hangul fillers, the empty Braille pattern
+# Hangul fillers, the empty Braille pattern; places for formatting characters to come
+_UNSEEN_LETTERS = "\u115f\u1160\u3164\uffa0\u2800\u2065\ufff0\ufff1\ufff2\ufff3\ufff4\ufff5\ufff6\ufff7\ufff8"
 _LOOKS_LIKE = dict(
     zip(
         "АВЕЅІЈКМНОРСТХУаеѕіјкмнорсухԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαιοκνρυχօսոցıȷɡɩ",
@@ -79,7 +80,8 @@ def warm() -> None:
 @cache
 def _folding() -> dict[int, str | None]:
     """Characters without an entry are left to the codec, which makes them question marks; Latin-1 knows no better."""
-    table: dict[int, str | None] = {code: chr(code - 0xE0000) for code in _TAGS} | dict.fromkeys(_SELECTORS)
+    table: dict[int, str | None] = dict.fromkeys(_SPECIAL_PURPOSE)
+    table |= {code: chr(code - 0xE0000) for code in _TAGS}
     for code in range(0x80, _LETTERS_UP_TO):
         folded = _fold(chr(code))
         if folded != "?" or code < 0x100:

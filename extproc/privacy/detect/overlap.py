@@ -1,12 +1,14 @@
 """Which of the spans that overlap stays."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.span import Span
 
 _ORDER = {entity.value: place for place, entity in enumerate(Entity)}
 _CUSTOM = -1  # what the operator names himself comes first
+_PLACE = itemgetter(0, 1)
 
 
 def resolve(spans: Iterable[Span]) -> list[Span]:
@@ -16,7 +18,7 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
     (custom names before all). What a span that went had beyond the one that stayed is covered too: the spans that
     overlap become one with the bounds of all, and the entity of the best.
     """
-    ordered = sorted(spans, key=lambda span: (span.start, span.end))
+    ordered = sorted(spans, key=_PLACE)
     kept: list[Span] = []
     best: Span | None = None
     start = end = 0

@@ -6,7 +6,7 @@ Expressions see text without accents (`normalise`); `\\xff` is a letter of anoth
 import ipaddress
 from collections.abc import Callable
 
-from extproc.privacy.detect import crypto
+from extproc.privacy.detect import checksums, crypto
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.rule import Rule
 from extproc.privacy.detect.streets import STREETS
@@ -86,7 +86,23 @@ def _ipv6(value: str, _: str) -> bool:
     return not (address.is_loopback or address.is_unspecified) and sum(char != ":" for char in value) > 3
 
 
+def _spaced_card(*groups: int) -> Rule:
+    """The digits of a card with line ends or several spaces between the groups, and no other digits around them: of a
+    column of numbers, some four would pass."""
+    inner = r"\s{1,3}".join(rf"\d{{{size}}}" for size in groups)
+    return Rule(
+        Entity.CREDIT_CARD,
+        rf"(?:^|[^\s\d])\s{{0,4}}\b({inner})\b(?:\s{{0,4}}[^\s\d]|\s{{0,4}}$)",
+        inner,
+        lambda value, _: checksums.card("".join(value.split())),
+        validated=True,
+        cost=6.0,
+    )
+
+
 PATTERNS: tuple[Rule, ...] = (
+    _spaced_card(4, 4, 4, 4),
+    _spaced_card(4, 6, 5),
     Rule(
         Entity.EMAIL_ADDRESS,
         r"[A-Za-z0-9\xff](?:[A-Za-z0-9\xff._%+'-]{0,62}[A-Za-z0-9\xff_+-])?@"

@@ -14,6 +14,7 @@ from extproc.privacy.detect.allowance import Allowance
 from extproc.privacy.detect.context import Context
 from extproc.privacy.detect.entity import Entity
 from extproc.privacy.detect.prefilter import latin_1
+from extproc.privacy.detect.separator import behind_last
 from extproc.privacy.detect.span import Span
 
 _CANDIDATE = rb"(?i)(?:\+|\(\+? ?|\b)\d(?:[ .()/-]{0,3}\d){6,16}(?: ?(?:x|ext\.?|extension|durchwahl) ?\d{1,6}\b)?"
@@ -80,7 +81,7 @@ class Phones:
         national = self._national.fullmatch(digits) is not None
         if not (national or words) or self._not_a_number.search(written):
             return False
-        if words and self._announced.search(view[max(0, start - _BEFORE) : start]):
+        if words and self._announced.search(behind_last(view[max(0, start - _BEFORE) : start])):
             return _FEWEST <= len(digits) <= _MOST
         return national and not _is_joined(view, start, end) and self._is_written_as_one(view, start, end, words)
 

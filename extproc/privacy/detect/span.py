@@ -1,10 +1,9 @@
 """Where in a text something was found, and what it is. What finds it and what is done about it share this."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A detected entity: `text[start:end]`, positions in characters.
 
     `entity` is its type, an upper-case name (`EMAIL_ADDRESS`). `validated`: more than its shape was checked (a check

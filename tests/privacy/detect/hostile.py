@@ -1,8 +1,11 @@
-"""Texts of 100 KB that try to buy CPU: what nearly matches, over and over, for every family of patterns."""
+"""Texts of 100 KB that try to buy CPU: what nearly matches, over and over, for every family of patterns; and requests
+of that size whose structure does."""
 
+import json
 import random
 import string
 from collections.abc import Callable, Mapping
+from typing import Any
 
 SIZE = 100 * 1024
 _DIGITS = string.digits
@@ -115,6 +118,47 @@ def texts() -> dict[str, str]:
     chance = random.Random(7)
     repeated = {name: (unit * (SIZE // len(unit) + 1))[:SIZE] for name, unit in _REPEATED.items()}
     return repeated | {name: make(chance)[:SIZE] for name, make in _RANDOM.items()}
+
+
+def bodies() -> dict[str, bytes]:
+    """Requests of 100 KB whose structure is to cost more than their text, by what they are made of."""
+    mails = " ".join(f"a{number:05}@ex.org" for number in range(SIZE // 28))
+    said = {"role": "user", "content": mails}
+    repeated: dict[str, tuple[str, Any]] = {
+        "tiny strings": ("stop", "b"),
+        "tiny texts that are found": ("stop", "a@b.cc"),
+        "tiny cards": ("stop", "4111 1111 1111 1112"),
+        "tiny members": ("metadata", {"a": "b"}),
+        "numbers": ("metadata", 4111111111111112),
+        "measures": ("metadata", 0.1234567),
+        "JSON in strings": ("stop", '["12345"]'),
+        "empty JSON in strings": ("stop", "[]"),
+        "ids": ("messages", {"id": "b"}),
+        "URLs": ("messages", {"url": "a@b.cc"}),
+        "parts": ("content", {"type": "text", "text": "b"}),
+        "pairs of parts": ("messages", {"content": [{"text": "b"}, {"text": "c"}]}),
+    }
+    made = {name: _filled(member, unit) for name, (member, unit) in repeated.items()}
+    made["nested JSON"] = _body(prompt=_nested("a@b.cc " * (SIZE // 28), 5))
+    made["signed reasoning"] = _body(messages=[said, _thought(mails)])
+    made["many signed thoughts"] = _body(messages=[said, *[_thought("b")] * (SIZE // 180)])
+    return made
+
+
+def _filled(member: str, unit: Any) -> bytes:
+    return _body(**{member: [unit] * (SIZE // (len(json.dumps(unit, separators=(",", ":"))) + 1))})
+
+
+def _body(**fields: Any) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _thought(text: str) -> Any:
+    return {"role": "assistant", "content": [{"type": "thinking", "thinking": text, "signature": "c2ln"}]}
+
+
+def _nested(text: str, depth: int) -> str:
+    return text if depth == 0 else _nested(json.dumps([text]), depth - 1)
 
 
 def _some(chance: random.Random, alphabet: str, size: int) -> str:

@@ -29,6 +29,16 @@ DETECTED = [
     ("pay with 4111-1111-1111-1111", Entity.CREDIT_CARD, "4111-1111-1111-1111"),
     ("pay with 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", Entity.CREDIT_CARD, "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"),
     ("amex 3782 822463 10005", Entity.CREDIT_CARD, "3782 822463 10005"),
+    ("pay 4111  1111\t1111   1111 now", Entity.CREDIT_CARD, "4111  1111\t1111   1111"),
+    ("card:\n4111\n1111\n1111\n1111\nand", Entity.CREDIT_CARD, "4111\n1111\n1111\n1111"),
+    ("pay 4111 1111\r\n1111 1111", Entity.CREDIT_CARD, "4111 1111\r\n1111 1111"),
+    ("amex 3782\n822463\n10005", Entity.CREDIT_CARD, "3782\n822463\n10005"),
+    ("to DE89 3704 0044\r\n0532 0130 00 today", Entity.IBAN_CODE, "DE89 3704 0044\r\n0532 0130 00"),
+    ("to DE89\n3704 0044 0532 0130 00", Entity.IBAN_CODE, "DE89\n3704 0044 0532 0130 00"),
+    ("to jane&#64;example.org, now", Entity.EMAIL_ADDRESS, "jane&#64;example.org,"),
+    ("to &#x6A;ane&commat;example.org", Entity.EMAIL_ADDRESS, "&#x6A;ane&commat;example.org"),
+    (r'{"to":"jane\u0040example.org"}', Entity.EMAIL_ADDRESS, r"jane\u0040example.org"),
+    (r"to jane\x40example.org", Entity.EMAIL_ADDRESS, r"jane\x40example.org"),
     ("order_4111111111111111_paid", Entity.CREDIT_CARD, "4111111111111111"),
     ("to DE89 3704 0044 0532 0130 00 today", Entity.IBAN_CODE, "DE89 3704 0044 0532 0130 00"),
     ("to gb29nwbk60161331926819", Entity.IBAN_CODE, "gb29nwbk60161331926819"),
@@ -148,6 +158,8 @@ def test_a_word_near_a_number_says_whose_it_is() -> None:
         "\u202e4111\u202c1111\u200f1111\ufeff1111",
         "4̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶1̶",
         "".join(chr(0xE0000 + ord(char)) for char in "4111111111111111"),
+        "4111\U000e00011111\U000e007f1111\u20651111",
+        "4111\U000e00011111 1111 1111",
         "𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏",
     ],
 )
@@ -155,6 +167,19 @@ def test_a_number_in_disguise_is_found_where_it_stands(text: str) -> None:
     spans = DETECTOR.find(f"é: {text} !")
     assert [span.entity for span in spans] == ["CREDIT_CARD"]
     assert text.strip("\u202e\u0336") in f"é: {text} !"[spans[0].start : spans[0].end + 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111\n1111\n1111\n1111\n2222",
+        "1999\n4111\n1111\n1111\n1111",
+        "12  4111  1111  1111  1111",
+        "don&#39;t \\u003cb\\u003e C:\\x64\\a",
+    ],
+)
+def test_columns_of_numbers_and_common_escapes_are_nobodys(text: str) -> None:
+    assert found(text) == []
 
 
 def test_a_lone_surrogate_is_a_sign_like_any_other() -> None:

@@ -1,15 +1,19 @@
-"""Whatever a request says, looking at it costs a bounded time: the bound of docs, with a factor for slow machines."""
+"""Whatever a request says, looking at it comes to a good end. What it costs, `bench redact_hostile_100k` measures."""
 
-import time
+import json
+from collections.abc import Sequence
 
 import pytest
 
+from extproc.privacy.apply import Action, Policy
 from extproc.privacy.detect.detector import Detector, DetectorOptions
+from extproc.privacy.detect.span import Span
+from extproc.privacy.vault import Vault
+from extproc.privacy.walk import redact_body
 from tests.privacy.detect import hostile
 
-_SECONDS_PER_100_KB = 0.050
-_SLOW_MACHINE = 5
 _TEXTS = hostile.texts()
+_BODIES = hostile.bodies()
 
 
 @pytest.fixture(scope="module")
@@ -17,22 +21,30 @@ def detector() -> Detector:
     return Detector()
 
 
+def are_in_order(spans: Sequence[Span], text: str) -> bool:
+    """Whether they are places of the text, none over another."""
+    edges = [0, *(edge for span in spans for edge in (span.start, span.end)), len(text)]
+    return edges == sorted(edges) and all(span.start < span.end for span in spans)
+
+
 @pytest.mark.parametrize("kind", _TEXTS)
-def test_100_kb_of_anything_are_looked_at_in_bounded_time(detector: Detector, kind: str) -> None:
-    begun = time.thread_time()
-    detector.find(_TEXTS[kind])
-    assert time.thread_time() - begun < _SECONDS_PER_100_KB * _SLOW_MACHINE
+def test_what_is_found_in_hostile_text_is_in_order(detector: Detector, kind: str) -> None:
+    assert are_in_order(detector.find(_TEXTS[kind]), _TEXTS[kind])
+
+
+@pytest.mark.parametrize("kind", _BODIES)
+def test_hostile_structure_stays_valid(detector: Detector, kind: str) -> None:
+    redacted = redact_body(_BODIES[kind], detector.scan().find, Policy(default=Action.MASK), Vault(bytes(32)))
+    assert json.loads(redacted.body).keys() == json.loads(_BODIES[kind]).keys()
 
 
 @pytest.mark.parametrize("kind", ["base64", "mail", "ideographs"])
-def test_encoded_runs_are_bounded_too(kind: str) -> None:
+def test_what_is_found_in_encoded_runs_is_in_order(kind: str) -> None:
     detector = Detector(DetectorOptions(decode_base64=True, decode_urls=True))
     text = {"base64": "bWFpbCBhQGIuY29t " * 6000, "mail": "a%40b.com " * 10_000, "ideographs": "%E9%9B%BB" * 11_000}[
         kind
     ]
-    begun = time.thread_time()
-    detector.find(text)
-    assert time.thread_time() - begun < _SECONDS_PER_100_KB * _SLOW_MACHINE
+    assert are_in_order(detector.find(text), text)
 
 
 def test_what_cannot_be_checked_any_more_counts_as_detected(detector: Detector) -> None:
