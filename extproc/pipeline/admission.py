@@ -40,6 +40,7 @@ from extproc.policy.authorize import (
     model_meant,
 )
 from extproc.policy.identities import Identity
+from extproc.policy.plan import Plan
 from extproc.policy.principal import Principal
 from extproc.telemetry.record import DataPath
 from extproc.translator.base import Call
@@ -239,23 +240,25 @@ class Admission:
         kept = await self._caching.find(call, caller, chain.label, name, _answerers(call, able), waited)
         self._reserve = partial(self._spending.reserve, self._exchange_id, plan, call, able[0])
         if kept is not None:
-            return await self._kept(call, kept, able[0])
+            return await self._kept(call, kept, plan, able[0])
         self.legs = attempts(able)
         if self._caching.follows:
-            return await self._follow(action, able[0])
+            return await self._follow(action, plan, able[0])
         progress.leg = able[0]
         await self._reserve()
         return action
 
-    async def _follow(self, action: Upstream, leg: Leg) -> Upstream:
+    async def _follow(self, action: Upstream, plan: Plan, leg: Leg) -> Upstream:
         """To where the answer to an identical request comes in; nothing of this one is needed there."""
         if self._caching.charges and self._reserve is not None:
             self.charged = leg
             await self._reserve()
+        else:
+            await self._spending.count(self._exchange_id, plan)
         names = dict.fromkeys((*action.remove, *(name for name, _ in action.headers)))
         return Upstream(relay.path_of(self._exchange_id), relay.AUTHORITY, (), tuple(names), b"")
 
-    async def _kept(self, call: Call, kept: Kept, leg: Leg) -> Respond:
+    async def _kept(self, call: Call, kept: Kept, plan: Plan, leg: Leg) -> Respond:
         """An answer that was given before, as guardrails and privacy policies let it pass to this caller."""
         progress, caching = self._progress, self._caching
         progress.cost = 0
@@ -264,12 +267,15 @@ class Admission:
             progress.usage = kept.usage
             if kept.usage is not None and leg.price is not None:
                 progress.cost = leg.price.cost(kept.usage)
+        else:
+            await self._spending.count(self._exchange_id, plan)
         body = await self._screening.kept(call, kept.body)
         progress.status, progress.data_path = 200, DataPath.CACHE
         progress.streamed = call.stream
         headers = (
             *caching.content_headers(call),
             *(() if call.stream else cost_header(progress)),
+            *self._spending.headers(),
             *self._screening.headers(),
             *caching.headers(),
             ("x-gateway-model", call.model),

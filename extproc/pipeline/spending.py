@@ -53,6 +53,7 @@ class Spending:
         self._counter = treasury.counter
         self._terms = terms
         self._lease: Lease | None = None
+        self._request: Lease | None = None
         self._meter: OutputMeter | None = None
         self._covered: int | None = None
         self._counted = 0
@@ -80,8 +81,17 @@ class Spending:
         """Whether a stream's output must be seen, because a budget may end with it."""
         return self._lease is not None and self._lease.plan.meters_output
 
+    async def count(self, exchange_id: str, plan: Plan) -> None:
+        """Counts a request whose answer is there already, or comes to another one: where requests are limited it is one
+        of them, and it uses nothing. Raises RateLimited, StoreUnavailable."""
+        plan = plan.of_requests()
+        if plan.entries:
+            self._request = await self._governor.admit(self._terms, plan, Demand(), f"{exchange_id}:request")
+
     async def reserve(self, exchange_id: str, plan: Plan, call: Call, leg: Leg) -> None:
         """Raises BudgetExceeded, RateLimited, StoreUnavailable; PermissionDenied for what no budget can follow."""
+        if self._request is not None:
+            plan = plan.of_use()
         if not plan.entries:
             return
         if plan.meters_output and _answers_later(call):
@@ -96,9 +106,8 @@ class Spending:
 
     def headers(self) -> HeaderList:
         """`x-ratelimit-*`, of the limits that apply."""
-        if self._lease is None:
-            return ()
-        return rate_limit_headers([(part.entry, part.account, part.position) for part in self._lease.parts])
+        leases = [lease for lease in (self._request, self._lease) if lease is not None]
+        return rate_limit_headers([(part.entry, part.account, part.position) for one in leases for part in one.parts])
 
     def answered_by(self, leg: Leg) -> None:
         """Another leg than the one that was reserved for may have another price."""
@@ -121,6 +130,8 @@ class Spending:
 
     def settle(self, usage: TokenUsage | None, cost: int | None) -> None:
         """To be called once, however the exchange ended; `usage` None where nothing was used."""
+        if self._request is not None:
+            self._governor.settle(self._request, None, None)
         lease = self._lease
         if lease is None:
             return

@@ -1,7 +1,7 @@
 """Which limits and budgets a request counts for: the rules that apply to a principal and a model, with accounts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extproc.config.limits import (
     EACH,
@@ -62,6 +62,15 @@ class Plan:
     counts_input: bool
     meters_output: bool
     needs_price: bool
+
+    def of_requests(self) -> "Plan":
+        """The limits on requests alone: what an answer counts for that uses nothing."""
+        entries = tuple(entry for entry in self.entries if entry.measure is Measure.REQUESTS)
+        return Plan(self.principal, self.model, entries, counts_input=False, meters_output=False, needs_price=False)
+
+    def of_use(self) -> "Plan":
+        """All other limits, and the budgets."""
+        return replace(self, entries=tuple(entry for entry in self.entries if entry.measure is not Measure.REQUESTS))
 
 
 class Planner:

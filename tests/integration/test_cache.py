@@ -40,7 +40,10 @@ def cached(**changes: Any) -> dict[str, Any]:
     return document(
         models=[*document()["models"], careful],
         cache=CACHE,
-        keys=keys(*(key(name, f"sk-{name}", team=name) for name in TENANTS), key("twin", "sk-twin", team="one")),
+        keys=keys(
+            *(key(name, f"sk-{name}", team=name) for name in (*TENANTS, "few")), key("twin", "sk-twin", team="one")
+        ),
+        limits={"rules": [{"name": "few", "scope": "team", "of": "few", "requests": {"amount": 3, "per": "hour"}}]},
         accounting={"prices": [{"provider": "openai", "model": "gpt-4o-mini", "input": "1.00", "output": "2.00"}]},
         budgets=[{"name": "one", "scope": "team", "of": "one", "amount": "5.00", "window": "total"}],
         **changes,
@@ -191,6 +194,20 @@ def test_a_hit_is_not_charged(gateway: Gateway, question: str) -> None:
         before = _budget(gateway)
         assert ask(client, question)[0] == "hit"
     assert _budget(gateway) == before
+
+
+def test_a_hit_counts_as_a_request(gateway: Gateway, question: str) -> None:
+    messages: Any = [{"role": "user", "content": question}]
+    with sdk(gateway, "few") as client:
+        left = []
+        for _ in range(3):
+            answer = client.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=messages)
+            left.append((answer.headers["x-gateway-cache"], answer.headers["x-ratelimit-remaining-requests"]))
+        with pytest.raises(openai.RateLimitError) as caught:
+            ask(client, question)
+    assert left == [("miss", "2"), ("hit", "1"), ("hit", "0")]
+    assert int(caught.value.response.headers["retry-after"]) in range(1000, 1201)
+    assert asked(gateway) == 1
 
 
 # -- whose answers ----------------------------------------------------------------------------------------------------

@@ -284,3 +284,26 @@ def test_the_callers_bound_on_its_output(endpoint: Endpoint, fields: dict[str, o
     sent = json.dumps(fields).encode()
     call = Call(endpoint=endpoint, path=f"/v1{endpoint.path}", body=sent, fields=parse_object(sent), model="m")
     assert allowed_output(call) == most
+
+
+async def test_a_request_that_follows_counts_once_and_reserves_when_it_asks_after_all(shared: Treasury) -> None:
+    requests = RateLimit(name="r", scope=Scope.KEY, measure=Measure.REQUESTS, amount=3, seconds=3600, burst=3)
+    snapshot = Snapshot(replace(GATEWAY, rules=(requests, budget(amount=100_000))), PriceBook())
+    caller, leg = snapshot.directory.find("sk-test", 0.0), snapshot.chain("gpt-4o").legs[0]
+    call = Call(endpoint=CHAT, path="/v1/chat/completions", body=b"{}", fields={}, model="gpt-4o")
+    follower, hit = Spending(shared, snapshot.terms()), Spending(shared, snapshot.terms())
+    plan = follower.plan(caller, "gpt-4o", "gpt-4o")
+
+    await follower.count("exchange-1", plan)
+    assert (shared.governor.open_leases, follower.watches_output) == (1, False)
+    await follower.reserve("exchange-1", plan, call, leg)
+    assert (shared.governor.open_leases, follower.watches_output) == (2, True)
+    await hit.count("exchange-2", plan)
+    assert dict(hit.headers())["x-ratelimit-remaining-requests"] == "1"
+    follower.settle(TokenUsage(10, 10), None)
+    hit.settle(None, None)
+    assert shared.governor.open_leases == 0
+
+    await Spending(shared, snapshot.terms()).count("exchange-3", plan)
+    with pytest.raises(RateLimited):
+        await Spending(shared, snapshot.terms()).count("exchange-4", plan)
