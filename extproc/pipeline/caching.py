@@ -142,6 +142,11 @@ class Caching:
         return self._route is not None and self._route.followers is Followers.CHARGED
 
     @property
+    def is_charged(self) -> bool:
+        """Whether this answer is: one that was there already costs nothing, and nor does none."""
+        return self.charges and self._outcome == Event.COALESCED.value
+
+    @property
     def outcome(self) -> str:
         """hit, coalesced, semantic-hit, miss or bypass; empty where no route is for the model."""
         return self._outcome
