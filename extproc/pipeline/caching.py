@@ -240,13 +240,15 @@ class Caching:
         shelf, miss, self._miss = self._shelf, self._miss, None
         if shelf is None or miss is None:
             return
-        complete = self._whole and outcome is not None and outcome.complete and not outcome.error
-        if self._broadcast is not None and complete:
-            self._broadcast.end(usage)
-        if self._recorder is not None and complete:
-            shelf.aftermath.do(self._store(miss, self._recorder.finish(), usage))
-        else:
+        complete = outcome is not None and outcome.complete and not outcome.error
+        document = self._recorder.finish() if self._recorder is not None and complete else None
+        # Who has read the end may leave before Envoy tells of it: then the document is what shows that it was the end.
+        if not (complete and (self._whole or document is not None)):
             shelf.aftermath.do(miss.failed())
+            return
+        if self._broadcast is not None:
+            self._broadcast.end(usage)
+        shelf.aftermath.do(self._store(miss, document, usage))
 
     async def _in_other_words(self, wordings: "Wordings", asking: Asking, call: Call, miss: Miss) -> Hit | Miss:
         """The kept answer to the same question in other words, where there is one to be served."""

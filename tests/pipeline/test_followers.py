@@ -21,7 +21,7 @@ from extproc.pipeline.caching import Aftermath, Followed, Shelf
 from extproc.pipeline.processor import Exchange, Processor
 from extproc.pipeline.snapshot import Snapshot
 from tests.pipeline.conftest import GATEWAY, FakeClock, Records, treasury
-from tests.pipeline.test_exchange import ANSWER, answered, body, headers
+from tests.pipeline.test_exchange import ANSWER, DONE, HELLO, THERE, answered, body, headers
 
 STOP = b'data: {"id":"c","model":"gpt-4o","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 BUDGET = BudgetRule(name="b", scope=Scope.KEY, measure=Measure.TOKENS, amount=100_000, window=Total())
@@ -159,3 +159,19 @@ async def test_a_follower_that_leaves_before_there_is_anything_pays_nothing(worl
     await answer(lead, ANSWER, stream=False)
     lead.close()
     assert await world.budget() == (1100, 0)
+
+
+async def test_a_leader_that_leaves_as_soon_as_it_has_read_the_end_gave_a_whole_answer(world: World) -> None:
+    lead, _ = await world.ask(stream=True)
+    following, waiting = await world.follow(stream=True), await world.follow()
+    whole = asyncio.create_task(waiting.followed())
+    await asyncio.sleep(0)
+    said = await answer(lead, HELLO, THERE, STOP, DONE, ends=False)
+    lead.close()  # the end of the body has not come from Envoy
+    followed = await following.followed()
+    assert followed is not None
+    assert await received(following, followed) == said
+    other = await whole
+    assert other is not None
+    assert b"Hello there" in await received(waiting, other)
+    assert [record.error_type for record in world.records] == [""] * 3
