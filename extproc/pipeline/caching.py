@@ -118,6 +118,7 @@ class Caching:
         self._rules = Rules()
         self._miss: Miss | None = None
         self._follower: Follower | None = None
+        self._listener: Listener | None = None
         self._call: Call | None = None
         self._form = ""
         self._wordings: Wordings | None = None
@@ -205,6 +206,7 @@ class Caching:
                 self.usage = found.entry.usage
                 return Followed(call.stream, _once(self._kept(found, call).body))
             case Live(listener=listener):
+                self._listener = listener
                 return Followed(True, self._pieces(listener, call.endpoint.dialect))
             case Miss():
                 return None
@@ -220,6 +222,8 @@ class Caching:
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.leave()
+        if self._listener is not None:
+            self._listener.leave()
 
     def content_headers(self, call: Call) -> HeaderList:
         """Of a hit."""
@@ -278,16 +282,13 @@ class Caching:
         return Kept(body, hit.entry.usage)
 
     async def _pieces(self, listener: Listener, dialect: Dialect) -> AsyncIterator[bytes]:
-        try:
-            while piece := await listener.take():
-                yield piece
-            self.usage = listener.usage
-            self.broke = listener.end is not End.WHOLE
-            if listener.end is End.BROKEN and self._shelf is not None:
-                self._shelf.surroundings.count(Event.BROKEN)
-                yield dialect.event(UpstreamError(_BROKEN))
-        finally:
-            listener.leave()
+        while piece := await listener.take():
+            yield piece
+        self.usage = listener.usage
+        self.broke = listener.end is not End.WHOLE
+        if listener.end is End.BROKEN and self._shelf is not None:
+            self._shelf.surroundings.count(Event.BROKEN)
+            yield dialect.event(UpstreamError(_BROKEN))
 
     def _count(self) -> None:
         if self._shelf is not None:

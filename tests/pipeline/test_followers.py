@@ -175,3 +175,14 @@ async def test_a_leader_that_leaves_as_soon_as_it_has_read_the_end_gave_a_whole_
     assert other is not None
     assert b"Hello there" in await received(waiting, other)
     assert [record.error_type for record in world.records] == [""] * 3
+
+
+async def test_who_leaves_before_anything_was_written_listens_no_longer(world: World) -> None:
+    lead, _ = await world.ask(stream=True)
+    exchange = await world.follow(stream=True)
+    await answer(lead, HELLO, ends=False)
+    followed = await exchange.followed()
+    assert followed is not None
+    exchange.close()  # Envoy went before the relay's headers
+    await lead.response_body(ResponseBody(THERE, end_of_stream=False))
+    assert await anext(followed.pieces) == HELLO
