@@ -108,10 +108,14 @@ def test_what_has_no_id_gets_none(document: bytes) -> None:
 
 
 def test_what_a_response_repeats_of_the_request_is_this_callers() -> None:
-    kept = b'{"id":"resp_1","created_at":1,"completed_at":2,"user":"first","metadata":{"a":"first"},"output":[]}'
+    kept = (
+        b'{"id":"resp_1","created_at":1,"completed_at":2,"user":"first","metadata":{"a":"first"},'
+        b'"prompt_cache_retention":"24h","output":[]}'
+    )
     request = parse_object(b'{"model":"m","metadata":{"b":"second"}}')
     made = msgspec.json.decode(renewed(RESPONSES, kept, request, 9.0, random.Random(5).randbytes))
     assert (made["user"], made["metadata"], made["created_at"], made["completed_at"]) == (None, {"b": "second"}, 9, 9)
+    assert made["prompt_cache_retention"] is None
 
 
 def test_usage_is_added_where_the_stream_did_not_tell_it() -> None:
