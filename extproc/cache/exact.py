@@ -204,28 +204,39 @@ class ExactCache:
         """
         key, surroundings = question.key, self._surroundings
         holder = surroundings.entropy(16).hex()
-        herald = Herald(leases, self._codec, key, holder, surroundings.sleep, self._pace.poll)
-        if not await leases.lease(key, holder, herald.lease_ms):
+        again = await self._leased(key, holder, leases)
+        if again is None:
             seat = lead.seat(question.form)
             watch = Watch(
                 leases, self._codec, key, lead, lambda: self._kept(question), surroundings.sleep, self._pace.poll
             )
             self._do(watch.run())
             return Follower(self, question, seat)
-        again = await self._cache.get(key)
         entry = self._usable(question, again) if again.data != seen.data else None
         if entry is not None:
             await leases.release(key, holder)
             lead.land(Landing(entry))
             return self._hit(entry, Event.COALESCED, key)
+        herald = Herald(leases, self._codec, key, holder, surroundings.sleep, self._pace.poll)
         return self._miss(question, seen, lead, herald)
+
+    async def _leased(self, key: Key, holder: str, leases: Leases) -> Slot | None:
+        """What the cache has, with the lease in hand; None where another worker has that."""
+        try:
+            return await self._cache.get(key) if await leases.lease(key, holder, Herald.lease_ms) else None
+        except asyncio.CancelledError:
+            self._do(leases.release(key, holder))  # or all others would wait until it expires
+            raise
 
     async def _kept(self, question: Question) -> Entry | None:
         return self._usable(question, await self._cache.get(question.key))
 
     def _miss(self, question: Question, slot: Slot, lead: Lead, herald: Herald | None = None) -> "Miss":
-        task = self._do(herald.run()) if herald is not None else None
-        return Miss(self._cache, self._codec, self._surroundings, question, slot.stamp, lead, herald, task)
+        miss = Miss(self._cache, self._codec, self._surroundings, question, slot.stamp, lead)
+        if herald is not None:
+            running = self._do(herald.run())
+            miss.heralded(herald, lambda: self._do(herald.end(running)))
+        return miss
 
     def _do(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
@@ -332,8 +343,6 @@ class Miss:
         question: Question,
         stamp: bytes | None,
         lead: Lead | None = None,
-        herald: Herald | None = None,
-        heralding: "asyncio.Task[None] | None" = None,
     ) -> None:
         self._cache = cache
         self._codec = codec
@@ -341,9 +350,13 @@ class Miss:
         self._question = question
         self._stamp = stamp
         self._lead = lead
-        self._herald = herald
-        self._heralding = heralding
+        self._herald: Herald | None = None
+        self._end_lease: Callable[[], Awaitable[None]] | None = None
         self._ended = False
+
+    def heralded(self, herald: Herald, end_lease: Callable[[], Awaitable[None]]) -> None:
+        """There are other workers, too. `end_lease` begins to end the lease, and can be waited for."""
+        self._herald, self._end_lease = herald, end_lease
 
     async def give_up(self) -> None:
         """Nobody wants it any more."""
@@ -415,8 +428,9 @@ class Miss:
         await self._release()
 
     async def _release(self) -> None:
-        if self._herald is not None and self._heralding is not None:
-            await self._herald.end(self._heralding)
+        """Whether or not anybody waits for it to the end: a lease that was left would be renewed for ever."""
+        if self._end_lease is not None:
+            await asyncio.shield(self._end_lease())
 
 
 def _can_be_said(endpoint: Endpoint, document: bytes) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from extproc.apischema.endpoints import CHAT
 from extproc.cache.base import Cache, Purged, Slot
 from extproc.cache.broadcast import Broadcast, End
+from extproc.cache.elsewhere import Leases, Watched
 from extproc.cache.entry import Codec, Entry
 from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Pace, Question, Surroundings, Waiting
 from extproc.cache.key import Key, Keyring, Partition
@@ -483,6 +484,81 @@ async def test_a_follower_that_never_waited_is_not_promoted() -> None:
     first.leave()
     await lead.failed()
     assert isinstance(await second.wait(), Miss)
+
+
+# Leases, held by hand
+
+
+class OneLease:
+    """The lease of one question. `hold` keeps operations waiting that are sent meanwhile; `away` fails them."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self.renewals = 0
+        self.let = asyncio.Event()
+        self.let.set()
+
+    async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
+        await self.let.wait()
+        self.holder = self.holder or holder
+        return self.holder == holder
+
+    async def renew(self, key: Key, holder: str, ttl_ms: int) -> bool:
+        self.renewals += 1
+        await self.let.wait()
+        return False
+
+    async def release(self, key: Key, holder: str) -> None:
+        await self.let.wait()
+        if self.holder == holder:
+            self.holder = ""
+
+    async def publish(self, key: Key, holder: str, pieces: list[bytes]) -> None: ...
+
+    async def watch(self, key: Key, holder: str, start: int) -> Watched:
+        return Watched(self.holder, ())
+
+
+def leasing(leases: Leases, cache: Cache | None = None) -> ExactCache:
+    surroundings = replace(World().surroundings(), sleep=lambda _: asyncio.sleep(0.001))
+    codec = Codec(KEYRING, surroundings.entropy)
+    return ExactCache(cache or MemoryCache(1 << 20, time.monotonic), codec, surroundings, leases=leases)
+
+
+async def cancelled(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_lease_is_given_up_whoever_waits_for_that() -> None:
+    leases = OneLease()
+    lead = await miss(leasing(leases), question())
+    leases.let.clear()
+    await asyncio.sleep(0)  # it is being renewed
+    ending = asyncio.create_task(lead.give_up())
+    await asyncio.sleep(0)
+    await cancelled(ending)
+    leases.let.set()
+    await asyncio.sleep(0.01)
+    renewals = leases.renewals
+    await asyncio.sleep(0.01)
+    assert (leases.holder, leases.renewals) == ("", renewals)
+
+
+async def test_who_leaves_with_the_lease_in_hand_gives_it_up() -> None:
+    leases, hold = OneLease(), asyncio.Event()
+    leases.let.clear()
+    hold.set()
+    asking = asyncio.create_task(leasing(leases, Broken(Slot(), hold)).find(question()))
+    await asyncio.sleep(0)
+    hold.clear()  # for its second look, with the lease in hand
+    leases.let.set()
+    await asyncio.sleep(0.01)
+    assert leases.holder
+    await cancelled(asking)
+    await asyncio.sleep(0.01)
+    assert leases.holder == ""
 
 
 # Several workers on one Redis
