@@ -339,7 +339,8 @@ class Caching:
         self._key = key = shelf.keyring.key(partition, request)
         self._form = stream_form(call.fields) if route.coalesce and call.stream else ""
         waiting = self._waiting if route.coalesce else Waiting.NOT
-        return Asking(Question(call.endpoint, key, rules, wanted, waiting, self._form), partition, canonical)
+        form = self._form if waiting is Waiting.APART else ""  # who waits here gets an answer in one piece only
+        return Asking(Question(call.endpoint, key, rules, wanted, waiting, form), partition, canonical)
 
 
 def _rules(route: CacheRoute) -> Rules:

@@ -62,11 +62,11 @@ class World:
         self._processor = Processor(worker="/run/w0.sock", clock=clock, treasury=treasury(clock), recorder=records)
         self._ids = iter(range(100))
 
-    def begin(self) -> Exchange:
-        return self._processor.begin(self._snapshot, f"exchange-{next(self._ids)}", relayed=True)
+    def begin(self, *, relayed: bool = True) -> Exchange:
+        return self._processor.begin(self._snapshot, f"exchange-{next(self._ids)}", relayed=relayed)
 
-    async def ask(self, *, stream: bool = False) -> tuple[Exchange, Upstream | Respond]:
-        exchange = self.begin()
+    async def ask(self, *, stream: bool = False, relayed: bool = True) -> tuple[Exchange, Upstream | Respond]:
+        exchange = self.begin(relayed=relayed)
         await exchange.request_headers(headers())
         action = await exchange.request_body(body(stream=stream))
         assert isinstance(action, Upstream | Respond)
@@ -186,3 +186,15 @@ async def test_who_leaves_before_anything_was_written_listens_no_longer(world: W
     exchange.close()  # Envoy went before the relay's headers
     await lead.response_body(ResponseBody(THERE, end_of_stream=False))
     assert await anext(followed.pieces) == HELLO
+
+
+async def test_without_a_relay_a_stream_that_has_begun_is_waited_for(world: World) -> None:
+    lead, _ = await world.ask(stream=True, relayed=False)
+    await answer(lead, HELLO, ends=False)
+    waiting = asyncio.create_task(world.ask(stream=True, relayed=False))
+    await asyncio.sleep(0)
+    await lead.response_body(ResponseBody(THERE + STOP + DONE, end_of_stream=True))
+    lead.close()
+    _, action = await waiting
+    assert isinstance(action, Respond)
+    assert dict(action.headers)["x-gateway-cache"] == "coalesced"
