@@ -138,6 +138,11 @@ class Caching:
         return self._follower is not None
 
     @property
+    def is_followed(self) -> bool:
+        """Whether a stream that comes is being followed, and there is more of it to come."""
+        return self._listener is not None and self._listener.end is None
+
+    @property
     def charges(self) -> bool:
         """Whether an answer that others asked for is charged like one of the caller's own."""
         return self._route is not None and self._route.followers is Followers.CHARGED

@@ -142,6 +142,8 @@ class Exchange:
             progress.error_type = self._how_it_broke(self._answering)
         if self._caching.broke:
             progress.error_type = progress.error_type or "upstream_error"
+        elif self._caching.is_followed:
+            progress.error_type = progress.error_type or "cancelled"
         self._settle()
         self._screening.close()
         self._tell_findings()

@@ -14,7 +14,7 @@ from extproc.cache.memory import MemoryCache, Slot
 from extproc.config.cache import CacheRoute, Followers
 from extproc.config.limits import BudgetRule, Measure, Scope, Total
 from extproc.exchange import relay
-from extproc.exchange.actions import Respond, Upstream
+from extproc.exchange.actions import BodyMode, Respond, Upstream
 from extproc.exchange.events import RequestHeaders, ResponseBody
 from extproc.genai.prices import PriceBook
 from extproc.pipeline.caching import Aftermath, Followed, Shelf
@@ -46,16 +46,16 @@ class Lookups:
 
 
 class World:
-    """A worker whose followers pay, and Envoy beside it."""
+    """A worker, whose followers pay unless it says otherwise, and Envoy beside it."""
 
-    def __init__(self, clock: FakeClock, records: Records) -> None:
+    def __init__(self, clock: FakeClock, records: Records, followers: Followers = Followers.CHARGED) -> None:
         self.records = records
         self.clock = clock
         self.cache = LookedUp(clock.monotonic)
         surroundings = Surroundings(clock.monotonic, clock.monotonic, clock.sleep, bytes)
         keyring = Keyring(b"s" * 32)
         exact = ExactCache(self.cache, Codec(keyring, bytes), surroundings)
-        routes = (CacheRoute(name="all", followers=Followers.CHARGED),)
+        routes = (CacheRoute(name="all", followers=followers),)
         shelf = Shelf(routes, keyring, exact, surroundings, Lookups(), "v1", Aftermath())
         gateway = replace(GATEWAY, rules=(BUDGET,))
         self._snapshot = Snapshot(gateway, PriceBook(), shelf=shelf)
@@ -186,6 +186,23 @@ async def test_who_leaves_before_anything_was_written_listens_no_longer(world: W
     exchange.close()  # Envoy went before the relay's headers
     await lead.response_body(ResponseBody(THERE, end_of_stream=False))
     assert await anext(followed.pieces) == HELLO
+
+
+async def test_who_leaves_a_stream_that_only_envoy_sees_has_cancelled_it(clock: FakeClock, records: Records) -> None:
+    world = World(clock, records, Followers.FREE)
+    lead, _ = await world.ask(stream=True)
+    leaving, staying = [await world.follow(stream=True) for _ in range(2)]
+    await answer(lead, HELLO, ends=False)
+    followed = [await each.followed() for each in (leaving, staying)]
+    for each in (leaving, staying):
+        received = each.response_headers(answered(content_type="text/event-stream", cluster=relay.CLUSTER))
+        assert received.mode is BodyMode.NONE
+    leaving.close()
+    await lead.response_body(ResponseBody(THERE + STOP + DONE, end_of_stream=True))
+    assert followed[1] is not None
+    assert b"".join([piece async for piece in followed[1].pieces]).endswith(DONE)
+    staying.close()
+    assert [record.error_type for record in records] == ["cancelled", ""]
 
 
 async def test_without_a_relay_a_stream_that_has_begun_is_waited_for(world: World) -> None:
