@@ -13,9 +13,10 @@ from extproc.cache.key import Key, Keyring
 from extproc.cache.memory import MemoryCache, Slot
 from extproc.config.cache import CacheRoute, Followers
 from extproc.config.limits import BudgetRule, Measure, Scope, Total
+from extproc.errors import BudgetExceeded
 from extproc.exchange import relay
 from extproc.exchange.actions import BodyMode, Respond, Upstream
-from extproc.exchange.events import RequestHeaders, ResponseBody
+from extproc.exchange.events import Attempt, RequestHeaders, ResponseBody
 from extproc.genai.prices import PriceBook
 from extproc.pipeline.caching import Aftermath, Followed, Shelf
 from extproc.pipeline.processor import Exchange, Processor
@@ -77,6 +78,17 @@ class World:
         assert isinstance(action, Upstream)
         assert action.clusters[0] == relay.CLUSTER
         return exchange
+
+    async def spend_all(self) -> None:
+        """By a caller who asks something else."""
+        exchange = self.begin()
+        await exchange.request_headers(headers())
+        await exchange.request_body(body(temperature=0.5))
+        used = ANSWER.replace(b'"completion_tokens":100', b'"completion_tokens":%d' % BUDGET.amount)
+        await answer(exchange, used, stream=False)
+        exchange.close()
+        for _ in range(9):
+            await asyncio.sleep(0)
 
     async def budget(self) -> tuple[int, int]:
         """What is spent, and what is reserved."""
@@ -159,6 +171,39 @@ async def test_a_follower_that_leaves_before_there_is_anything_pays_nothing(worl
     await answer(lead, ANSWER, stream=False)
     lead.close()
     assert await world.budget() == (1100, 0)
+
+
+async def test_who_follows_and_asks_after_all_reserves_and_pays_once(world: World) -> None:
+    lead, _ = await world.ask()
+    exchange = await world.follow()
+    reserved = (await world.budget())[1]
+    lead.close()
+    assert await world.budget() == (1, reserved // 2)  # the leader's request, which the provider has read
+    assert await exchange.followed() is None
+    await exchange.attempt(Attempt("openai-cluster", 2))
+    assert await world.budget() == (1, reserved // 2)
+    exchange.response_headers(answered(attempt=2))
+    await exchange.response_body(ResponseBody(ANSWER, end_of_stream=True))
+    exchange.close()
+    assert await world.budget() == (1101, 0)
+    assert (world.records[-1].attempts, world.records[-1].backend) == (1, "openai")
+
+
+async def test_who_cannot_pay_for_asking_after_all_hands_the_lead_on(clock: FakeClock, records: Records) -> None:
+    world = World(clock, records, Followers.FREE)
+    lead, _ = await world.ask()
+    poor, next_one = await world.follow(), await world.follow()
+    waiting = asyncio.create_task(next_one.followed())
+    lead.close()
+    assert await poor.followed() is None
+    await world.spend_all()
+    with pytest.raises(BudgetExceeded):
+        await poor.attempt(Attempt("openai-cluster", 2))
+    assert not waiting.done()
+    poor.close()
+    assert await waiting is None  # the lead is its own now
+    next_one.close()
+    assert (await world.budget())[1] == 0
 
 
 async def test_a_leader_that_leaves_as_soon_as_it_has_read_the_end_gave_a_whole_answer(world: World) -> None:
