@@ -17,8 +17,8 @@ from extproc.genai.usage import TokenUsage
 
 Fields = dict[str, Raw]
 _TIMES = ("created", "created_at", "completed_at")
-_ECHOED = {"metadata": Raw(b"{}"), "prompt_cache_key": Raw(b"null"), "safety_identifier": Raw(b"null"),
-           "user": Raw(b"null")}  # fmt: skip
+_ECHOED = {"metadata": Raw(b"{}"), "prompt_cache_key": Raw(b"null"), "prompt_cache_retention": Raw(b"null"),
+           "safety_identifier": Raw(b"null"), "user": Raw(b"null")}  # fmt: skip
 _PREFIX = re.compile(r"(?:[A-Za-z]+[-_])*")
 _DIGITS, _LOWER, _UPPER = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HEXADECIMAL = re.compile(r"[0-9a-f-]*")

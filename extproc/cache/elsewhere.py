@@ -55,8 +55,8 @@ class Leases(Protocol):
         """Ends a lease, if it is the holder's."""
         ...
 
-    async def publish(self, key: Key, holder: str, pieces: list[bytes]) -> None:
-        """Adds to what the holder has shown of the answer."""
+    async def publish(self, key: Key, holder: str, start: int, pieces: list[bytes]) -> None:
+        """Adds pieces `start` and following to what the holder has shown of the answer. May be repeated."""
         ...
 
     async def watch(self, key: Key, holder: str, start: int) -> Watched:
@@ -79,6 +79,7 @@ class Herald:
         self._broadcast: Broadcast | None = None
         self._listener: Listener | None = None
         self._shown = 0
+        self._unsure: list[bytes] = []  # may have been shown or not
         self._ended = False
         self._watched = False
         self._one_at_a_time = asyncio.Lock()  # an operation that is cancelled may have been done or not
@@ -116,16 +117,22 @@ class Herald:
             await self._sleep(self._poll)
 
     async def _show(self) -> None:
-        pieces = self._news()
-        if not pieces:
-            return
-        sealed = [
-            self._codec.seal_piece(self._key, self._holder, number, piece)
-            for number, piece in enumerate(pieces, self._shown)
-        ]
-        self._shown += len(pieces)
         with contextlib.suppress(StoreAway):
-            await self._leases.publish(self._key, self._holder, sealed)
+            await self._publish(self._unsure)
+            await self._publish(
+                [
+                    self._codec.seal_piece(self._key, self._holder, number, piece)
+                    for number, piece in enumerate(self._news(), self._shown)
+                ]
+            )
+
+    async def _publish(self, sealed: list[bytes]) -> None:
+        if not sealed:
+            return
+        self._unsure = sealed
+        await self._leases.publish(self._key, self._holder, self._shown, sealed)
+        self._unsure = []
+        self._shown += len(sealed)
 
     def _news(self) -> list[bytes]:
         if self._broadcast is None:
@@ -180,16 +187,29 @@ class Watch:
         self._seen = 0
         self._broadcast: Broadcast | None = None
         self._whole = False
+        self._without_store = 0.0
 
     async def run(self) -> None:
         """Until the answer is there, or cannot be, or nobody waits for it any more."""
         try:
-            while self._lead.followers and not await self._look():
+            while self._lead.followers and not await self._looked():
                 await self._sleep(self._poll)
         except (StoreAway, Unreadable, *MALFORMED):
             pass  # whoever waits longest asks for itself
         finally:
             self._lead.fail()
+
+    async def _looked(self) -> bool:
+        """As `_look`, but a store that is away stops no stream that has begun, for as long as a lease lasts."""
+        try:
+            over = await self._look()
+        except StoreAway:
+            self._without_store += self._poll
+            if self._broadcast is None or self._without_store * 1000 > Herald.lease_ms:
+                raise
+            return False
+        self._without_store = 0.0
+        return over
 
     async def _look(self) -> bool:
         """Whether there is nothing more to come."""

@@ -80,17 +80,21 @@ class Codec:
     def seal_piece(self, key: Key, holder: str, number: int, piece: bytes) -> bytes:
         """One piece of an answer under way, for other workers: bound to its leader and its place."""
         nonce = self._entropy(_NONCE)
-        return nonce + self._cipher(key).encrypt(nonce, piece, _place(key, holder, number))
+        return nonce + self._stream_cipher(key, holder).encrypt(nonce, piece, _place(key, holder, number))
 
     def open_piece(self, key: Key, holder: str, number: int, sealed: bytes) -> bytes:
         """Raises Unreadable."""
         try:
-            return self._cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(key, holder, number))
+            cipher = self._stream_cipher(key, holder)
+            return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(key, holder, number))
         except (InvalidTag, ValueError):
             raise Unreadable("corrupt") from None
 
     def _cipher(self, key: Key) -> AESGCM:
         return AESGCM(self._keyring.sealing_key(key))
+
+    def _stream_cipher(self, key: Key, holder: str) -> AESGCM:
+        return AESGCM(self._keyring.stream_key(key, holder))
 
 
 def _place(key: Key, holder: str, number: int) -> bytes:

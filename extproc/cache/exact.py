@@ -139,12 +139,10 @@ class ExactCache:
         room: Room | None = None,
     ) -> None:
         self._cache = cache
-        self._codec = codec
         self._surroundings = surroundings
         self._pace = pace or Pace()
-        self._leases = leases
         self._flights = Flights(room)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._search = _Search(cache, codec, surroundings, self._pace, leases)
 
     async def find(self, question: Question) -> "Hit | Miss | Follower":
         """Raises the answer to `only-if-cached`, where there is none. Cancelled, it leaves nobody waiting."""
@@ -158,35 +156,52 @@ class ExactCache:
     async def of_other_words(self, question: Question, key: Key) -> Hit | None:
         """The answer under another question's key, if it is one for this question by age. Nobody is waited for."""
         other = replace(question, key=key)
-        entry = self._usable(other, await self._cache.get(key))
-        return None if entry is None else self._hit(entry, Event.SEMANTIC_HIT, key)
+        entry = self._search.usable(other, await self._cache.get(key))
+        return None if entry is None else self._search.hit(entry, Event.SEMANTIC_HIT, key)
 
     async def _find(self, question: Question) -> "Hit | Miss | Follower":
+        search = self._search
         if not question.directive.lookup:
-            return self._alone(question, await self._cache.get(question.key))
+            return await search.on_alone(question)
         if question.directive.only_if_cached:
-            entry = self._usable(question, await self._cache.get(question.key))
+            entry = search.usable(question, await self._cache.get(question.key))
             if entry is None:
                 raise not_cached()
-            return self._hit(entry, Event.HIT, question.key)
+            return search.hit(entry, Event.HIT, question.key)
         if question.waiting is Waiting.NOT:
             slot = await self._cache.get(question.key)
-            entry = self._usable(question, slot)
-            return self._alone(question, slot) if entry is None else self._hit(entry, Event.HIT, question.key)
+            entry = search.usable(question, slot)
+            if entry is None:
+                return search.alone(question, slot)
+            return search.hit(entry, Event.HIT, question.key)
         place = self._flights.join(question.key.digest, question.form)
         if isinstance(place, Lead):
-            return await self._lead(question, place)
-        return Follower(self, question, place)
+            return await search.lead(question, place)
+        return Follower(search, question, place)
 
-    async def _lead(self, question: Question, lead: Lead) -> "Hit | Miss | Follower":
+
+class _Search:
+    """How an answer is looked for: by who leads, and by who goes on without a leader."""
+
+    def __init__(
+        self, cache: Cache, codec: Codec, surroundings: Surroundings, pace: Pace, leases: Leases | None
+    ) -> None:
+        self.surroundings = surroundings
+        self._cache = cache
+        self._codec = codec
+        self._pace = pace
+        self._leases = leases
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def lead(self, question: Question, lead: Lead) -> "Hit | Miss | Follower":
         """Looks for the answer, and if it is not there, whether another worker is asking for it."""
         ends = True
         try:
             slot = await self._cache.get(question.key)
-            entry = self._usable(question, slot)
+            entry = self.usable(question, slot)
             if entry is not None:
                 lead.land(Landing(entry))
-                return self._hit(entry, Event.HIT, question.key)
+                return self.hit(entry, Event.HIT, question.key)
             if self._leases is None:
                 ends = False
                 return self._miss(question, slot, lead)
@@ -202,30 +217,41 @@ class ExactCache:
 
         With the lease in hand it looks once more: the holder before may have kept its answer since we looked.
         """
-        key, surroundings = question.key, self._surroundings
+        key, surroundings = question.key, self.surroundings
         holder = surroundings.entropy(16).hex()
-        herald = Herald(leases, self._codec, key, holder, surroundings.sleep, self._pace.poll)
-        if not await leases.lease(key, holder, herald.lease_ms):
+        again = await self._leased(key, holder, leases)
+        if again is None:
             seat = lead.seat(question.form)
             watch = Watch(
                 leases, self._codec, key, lead, lambda: self._kept(question), surroundings.sleep, self._pace.poll
             )
             self._do(watch.run())
             return Follower(self, question, seat)
-        again = await self._cache.get(key)
-        entry = self._usable(question, again) if again.data != seen.data else None
+        entry = self.usable(question, again) if again.data != seen.data else None
         if entry is not None:
             await leases.release(key, holder)
             lead.land(Landing(entry))
-            return self._hit(entry, Event.COALESCED, key)
+            return self.hit(entry, Event.COALESCED, key)
+        herald = Herald(leases, self._codec, key, holder, surroundings.sleep, self._pace.poll)
         return self._miss(question, seen, lead, herald)
 
+    async def _leased(self, key: Key, holder: str, leases: Leases) -> Slot | None:
+        """What the cache has, with the lease in hand; None where another worker has that."""
+        try:
+            return await self._cache.get(key) if await leases.lease(key, holder, Herald.lease_ms) else None
+        except asyncio.CancelledError:
+            self._do(leases.release(key, holder))  # or all others would wait until it expires
+            raise
+
     async def _kept(self, question: Question) -> Entry | None:
-        return self._usable(question, await self._cache.get(question.key))
+        return self.usable(question, await self._cache.get(question.key))
 
     def _miss(self, question: Question, slot: Slot, lead: Lead, herald: Herald | None = None) -> "Miss":
-        task = self._do(herald.run()) if herald is not None else None
-        return Miss(self._cache, self._codec, self._surroundings, question, slot.stamp, lead, herald, task)
+        miss = Miss(self._cache, self._codec, self.surroundings, question, slot.stamp, lead)
+        if herald is not None:
+            running = self._do(herald.run())
+            miss.heralded(herald, lambda: self._do(herald.end(running)))
+        return miss
 
     def _do(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
@@ -233,37 +259,41 @@ class ExactCache:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _alone(self, question: Question, slot: Slot) -> "Miss":
+    def alone(self, question: Question, slot: Slot) -> "Miss":
         """One that asks for itself: nobody waits for it, but what it gets may be kept."""
-        return Miss(self._cache, self._codec, self._surroundings, question, slot.stamp)
+        return Miss(self._cache, self._codec, self.surroundings, question, slot.stamp)
 
-    def _usable(self, question: Question, slot: Slot) -> Entry | None:
+    async def on_alone(self, question: Question) -> "Miss":
+        """The same for one that has not looked."""
+        return self.alone(question, await self._cache.get(question.key))
+
+    def usable(self, question: Question, slot: Slot) -> Entry | None:
         if slot.data is None:
             return None
         try:
             entry = self._codec.open(question.key, slot.data)
         except Unreadable as error:
-            self._surroundings.count(Event.CORRUPT if error.reason == "corrupt" else Event.OLD_FORMAT)
+            self.surroundings.count(Event.CORRUPT if error.reason == "corrupt" else Event.OLD_FORMAT)
             return None
-        return entry if self._is_young_enough(question, entry) else None
+        return entry if self.is_young_enough(question, entry) else None
 
-    def _is_young_enough(self, question: Question, entry: Entry) -> bool:
-        age, most = entry.age(self._surroundings.time()), question.directive.most_age
+    def is_young_enough(self, question: Question, entry: Entry) -> bool:
+        age, most = entry.age(self.surroundings.time()), question.directive.most_age
         return age < min(entry.ttl_seconds, question.rules.ttl_seconds) and (most is None or age <= most)
 
-    def _hit(self, entry: Entry, event: Event, key: Key) -> Hit:
-        return Hit(entry, int(entry.age(self._surroundings.time())), event, key)
+    def hit(self, entry: Entry, event: Event, key: Key) -> Hit:
+        return Hit(entry, int(entry.age(self.surroundings.time())), event, key)
 
 
 class Follower:
     """One who waits for an identical request that is under way."""
 
-    def __init__(self, cache: ExactCache, question: Question, seat: Seat) -> None:
-        self._cache = cache
+    def __init__(self, search: _Search, question: Question, seat: Seat) -> None:
+        self._search = search
         self._question = question
         self._seat = seat
-        self._since = cache._surroundings.time()
-        self._count = cache._surroundings.count
+        self._since = search.surroundings.time()
+        self._count = search.surroundings.count
 
     async def wait(self) -> "Hit | Live | Miss":
         """The answer, or the stream of it as it comes; or the duty to ask. To be called once.
@@ -283,7 +313,7 @@ class Follower:
 
     async def whole(self, seconds: float) -> "Hit | Miss":
         """The same for an answer that is wanted whole, and within so many seconds."""
-        clock = self._cache._surroundings.monotonic
+        clock = self._search.surroundings.monotonic
         deadline = clock() + seconds
         while True:
             found = await self._next(max(0.0, deadline - clock()))
@@ -291,34 +321,31 @@ class Follower:
                 return found
             if isinstance(found, Live):  # not for a question without a form
                 await found.give_up()
-                return await self._alone()
+                return await self._search.on_alone(self._question)
             self._seat = found._seat
 
     def leave(self) -> None:
-        """Nobody waits here any more. Not while `wait` does."""
+        """Nobody waits here any more. `wait` ends then, and what it gives is to be given up."""
         self._seat.leave()
 
     async def _next(self, seconds: float | None) -> "Hit | Live | Miss | Follower":
-        cache, question = self._cache, self._question
+        search, question = self._search, self._question
         outcome = await self._seat.wait(seconds)
         match outcome:
             case Lead():
                 self._count(Event.PROMOTED)
-                return await cache._lead(question, outcome)
+                return await search.lead(question, outcome)
             case Listener():
                 return Live(outcome)
-            case Landing(entry=entry) if cache._is_young_enough(question, entry):
-                return cache._hit(entry, self._event(outcome), outcome.other or question.key)
+            case Landing(entry=entry) if search.is_young_enough(question, entry):
+                return search.hit(entry, self._event(outcome), outcome.other or question.key)
         self._count(Event.IMPATIENT)
-        return await self._alone()
+        return await search.on_alone(question)
 
     def _event(self, landing: Landing) -> Event:
         if landing.other is not None:
             return Event.SEMANTIC_HIT
         return Event.COALESCED if landing.entry.created >= self._since else Event.HIT
-
-    async def _alone(self) -> "Miss":
-        return self._cache._alone(self._question, await self._cache._cache.get(self._question.key))
 
 
 class Miss:
@@ -332,8 +359,6 @@ class Miss:
         question: Question,
         stamp: bytes | None,
         lead: Lead | None = None,
-        herald: Herald | None = None,
-        heralding: "asyncio.Task[None] | None" = None,
     ) -> None:
         self._cache = cache
         self._codec = codec
@@ -341,9 +366,13 @@ class Miss:
         self._question = question
         self._stamp = stamp
         self._lead = lead
-        self._herald = herald
-        self._heralding = heralding
+        self._herald: Herald | None = None
+        self._end_lease: Callable[[], Awaitable[None]] | None = None
         self._ended = False
+
+    def heralded(self, herald: Herald, end_lease: Callable[[], Awaitable[None]]) -> None:
+        """There are other workers, too. `end_lease` begins to end the lease, and can be waited for."""
+        self._herald, self._end_lease = herald, end_lease
 
     async def give_up(self) -> None:
         """Nobody wants it any more."""
@@ -415,8 +444,9 @@ class Miss:
         await self._release()
 
     async def _release(self) -> None:
-        if self._herald is not None and self._heralding is not None:
-            await self._herald.end(self._heralding)
+        """Whether or not anybody waits for it to the end: a lease that was left would be renewed for ever."""
+        if self._end_lease is not None:
+            await asyncio.shield(self._end_lease())
 
 
 def _can_be_said(endpoint: Endpoint, document: bytes) -> bool:

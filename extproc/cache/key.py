@@ -75,6 +75,10 @@ class Keyring:
         """32 bytes that the entries of one tenant are sealed with."""
         return bytes.fromhex(self._digest(b"seal", 32, key.tenant.encode()))
 
+    def stream_key(self, key: Key, holder: str) -> bytes:
+        """32 bytes that the pieces of one stream under way are sealed with: they are too many for the tenant's key."""
+        return bytes.fromhex(self._digest(b"seal", 32, key.tenant.encode(), holder.encode()))
+
     def _digest(self, purpose: bytes, size: int, *parts: bytes) -> str:
         """Of the parts, each with its length, so that no two lists of parts run together."""
         digest = hashlib.blake2b(digest_size=size, key=self._secret, person=purpose)

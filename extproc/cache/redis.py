@@ -87,8 +87,8 @@ class RedisCache:
         with contextlib.suppress(StoreAway):
             await self._run(CACHE_RELEASE, (self._lease(key),), holder)
 
-    async def publish(self, key: Key, holder: str, pieces: list[bytes]) -> None:
-        await self._run(CACHE_PUBLISH, (self._shown(key, holder),), _SHOWN_MS, *pieces)
+    async def publish(self, key: Key, holder: str, start: int, pieces: list[bytes]) -> None:
+        await self._run(CACHE_PUBLISH, (self._shown(key, holder),), _SHOWN_MS, start, *pieces)
 
     async def watch(self, key: Key, holder: str, start: int) -> Watched:
         keys = (self._lease(key), self._watched(key), self._shown(key, holder))

@@ -6,7 +6,6 @@ from functools import partial
 
 from extproc.apischema import endpoints
 from extproc.apischema.endpoints import Endpoint, Kind
-from extproc.cache.exact import Event
 from extproc.config.model import ForeignKeys
 from extproc.config.providers import has_published_defaults
 from extproc.errors import (
@@ -262,7 +261,7 @@ class Admission:
         """An answer that was given before, as guardrails and privacy policies let it pass to this caller."""
         progress, caching = self._progress, self._caching
         progress.cost = 0
-        if caching.charges and caching.outcome == Event.COALESCED.value and self._reserve is not None:
+        if caching.is_charged and self._reserve is not None:
             await self._reserve()
             progress.usage = kept.usage
             if kept.usage is not None and leg.price is not None:

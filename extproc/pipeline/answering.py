@@ -162,7 +162,7 @@ class Answering:
         if event.status != 200 or translator is None:
             raise NoBackendAvailable("The answer to an identical request did not come.", headers={"retry-after": "1"})
         self._progress.cost = 0
-        if answer.is_event_stream(event.headers) and not (self._screening.rewrites_answers or self._caching.charges):
+        if answer.is_event_stream(event.headers) and not (self._screening.rewrites_answers or self._caching.is_charged):
             self.ended = True  # as far as we see: the worker that serves it tells of its end
             self._progress.data_path, self._progress.streamed = DataPath.CACHE, True
             return Receive(BodyMode.NONE, (*self._gateway_headers(), *_AS_STREAM), answer.NOT_FOR_CALLERS)

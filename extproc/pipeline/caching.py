@@ -118,6 +118,7 @@ class Caching:
         self._rules = Rules()
         self._miss: Miss | None = None
         self._follower: Follower | None = None
+        self._listener: Listener | None = None
         self._call: Call | None = None
         self._form = ""
         self._wordings: Wordings | None = None
@@ -137,9 +138,19 @@ class Caching:
         return self._follower is not None
 
     @property
+    def is_followed(self) -> bool:
+        """Whether a stream that comes is being followed, and there is more of it to come."""
+        return self._listener is not None and self._listener.end is None
+
+    @property
     def charges(self) -> bool:
         """Whether an answer that others asked for is charged like one of the caller's own."""
         return self._route is not None and self._route.followers is Followers.CHARGED
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether this answer is: one that was there already costs nothing, and nor does none."""
+        return self.charges and self._outcome == Event.COALESCED.value
 
     @property
     def outcome(self) -> str:
@@ -200,6 +211,7 @@ class Caching:
                 self.usage = found.entry.usage
                 return Followed(call.stream, _once(self._kept(found, call).body))
             case Live(listener=listener):
+                self._listener = listener
                 return Followed(True, self._pieces(listener, call.endpoint.dialect))
             case Miss():
                 return None
@@ -215,6 +227,8 @@ class Caching:
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.leave()
+        if self._listener is not None:
+            self._listener.leave()
 
     def content_headers(self, call: Call) -> HeaderList:
         """Of a hit."""
@@ -235,13 +249,15 @@ class Caching:
         shelf, miss, self._miss = self._shelf, self._miss, None
         if shelf is None or miss is None:
             return
-        complete = self._whole and outcome is not None and outcome.complete and not outcome.error
-        if self._broadcast is not None and complete:
-            self._broadcast.end(usage)
-        if self._recorder is not None and complete:
-            shelf.aftermath.do(self._store(miss, self._recorder.finish(), usage))
-        else:
+        complete = outcome is not None and outcome.complete and not outcome.error
+        document = self._recorder.finish() if self._recorder is not None and complete else None
+        # Who has read the end may leave before Envoy tells of it: then the document is what shows that it was the end.
+        if not (complete and (self._whole or document is not None)):
             shelf.aftermath.do(miss.failed())
+            return
+        if self._broadcast is not None:
+            self._broadcast.end(usage)
+        shelf.aftermath.do(self._store(miss, document, usage))
 
     async def _in_other_words(self, wordings: "Wordings", asking: Asking, call: Call, miss: Miss) -> Hit | Miss:
         """The kept answer to the same question in other words, where there is one to be served."""
@@ -271,16 +287,13 @@ class Caching:
         return Kept(body, hit.entry.usage)
 
     async def _pieces(self, listener: Listener, dialect: Dialect) -> AsyncIterator[bytes]:
-        try:
-            while piece := await listener.take():
-                yield piece
-            self.usage = listener.usage
-            self.broke = listener.end is not End.WHOLE
-            if listener.end is End.BROKEN and self._shelf is not None:
-                self._shelf.surroundings.count(Event.BROKEN)
-                yield dialect.event(UpstreamError(_BROKEN))
-        finally:
-            listener.leave()
+        while piece := await listener.take():
+            yield piece
+        self.usage = listener.usage
+        self.broke = listener.end is not End.WHOLE
+        if listener.end is End.BROKEN and self._shelf is not None:
+            self._shelf.surroundings.count(Event.BROKEN)
+            yield dialect.event(UpstreamError(_BROKEN))
 
     def _count(self) -> None:
         if self._shelf is not None:
@@ -331,7 +344,8 @@ class Caching:
         self._key = key = shelf.keyring.key(partition, request)
         self._form = stream_form(call.fields) if route.coalesce and call.stream else ""
         waiting = self._waiting if route.coalesce else Waiting.NOT
-        return Asking(Question(call.endpoint, key, rules, wanted, waiting, self._form), partition, canonical)
+        form = self._form if waiting is Waiting.APART else ""  # who waits here gets an answer in one piece only
+        return Asking(Question(call.endpoint, key, rules, wanted, waiting, form), partition, canonical)
 
 
 def _rules(route: CacheRoute) -> Rules:

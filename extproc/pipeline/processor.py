@@ -28,7 +28,7 @@ from extproc.pipeline.attempt import prepare
 from extproc.pipeline.caching import Caching, Followed
 from extproc.pipeline.progress import Progress
 from extproc.pipeline.screening import Screening
-from extproc.pipeline.snapshot import Snapshot
+from extproc.pipeline.snapshot import Leg, Snapshot
 from extproc.pipeline.spending import Spending, Treasury
 
 _R = TypeVar("_R")
@@ -142,6 +142,8 @@ class Exchange:
             progress.error_type = self._how_it_broke(self._answering)
         if self._caching.broke:
             progress.error_type = progress.error_type or "upstream_error"
+        elif self._caching.is_followed:
+            progress.error_type = progress.error_type or "cancelled"
         self._settle()
         self._screening.close()
         self._tell_findings()
@@ -244,7 +246,7 @@ class Exchange:
 
     async def _cover(self, answering: Answering) -> GatewayError | None:
         """Whether limits and budgets still cover what a stream has produced; else the error to end it with."""
-        leg, outcome = self._progress.leg or self._admission.charged, answering.outcome
+        leg, outcome = self._paid_leg(), answering.outcome
         if leg is None or outcome is None:
             return None
         self._spending.answered_by(leg)
@@ -254,6 +256,10 @@ class Exchange:
         self._settle()
         self._tell_findings()
         return self._progress.final_metadata()
+
+    def _paid_leg(self) -> Leg | None:
+        """The leg by whose price this exchange pays, if it does."""
+        return self._progress.leg or (self._admission.charged if self._caching.is_charged else None)
 
     def _is_billed(self) -> bool:
         """Whether a provider read the request: also for a caller who left before the answer began."""
@@ -288,7 +294,7 @@ class Exchange:
         """What was used, and what it cost."""
         progress = self._progress
         outcome = self._answering.outcome if self._answering is not None else None
-        leg, call = progress.leg or self._admission.charged, progress.call
+        leg, call = self._paid_leg(), progress.call
         if leg is None or call is None or not self._is_billed():
             return
         if outcome is not None:

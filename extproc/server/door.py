@@ -7,6 +7,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+_MOST_HEADER_BYTES = 8 << 20  # Envoy's own bound may be set as high, and what it let in is not ours to refuse
+
 
 class Door:
     """Open while it is wanted. `cancels`: a request is worked on no longer than somebody waits for it."""
@@ -22,7 +24,9 @@ class Door:
         """Opens when it is wanted; once open it stays, and what is behind it says itself that it is off."""
         if not wanted or self._runner is not None:
             return
-        self._runner = web.AppRunner(self._build(), access_log=None, handler_cancellation=self._cancels)
+        self._runner = web.AppRunner(
+            self._build(), access_log=None, handler_cancellation=self._cancels, max_field_size=_MOST_HEADER_BYTES
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, _bound(self._path)).start()
 

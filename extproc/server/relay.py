@@ -3,6 +3,8 @@
 Envoy asks with the id of the exchange that follows: unguessable, and never the caller's. 503 sends it on to a provider.
 """
 
+import contextlib
+
 from aiohttp import web
 
 from extproc.server.exchanges import Exchanges
@@ -20,10 +22,11 @@ def build_relay(exchanges: Exchanges) -> web.Application:
             body = b"".join([piece async for piece in followed.pieces])
             return web.Response(body=body, content_type=_JSON)
         response = web.StreamResponse(headers={"content-type": _EVENT_STREAM})
-        await response.prepare(request)
-        async for piece in followed.pieces:
-            await response.write(piece)
-        await response.write_eof()
+        with contextlib.suppress(ConnectionResetError):  # the caller has left, and Envoy with it
+            await response.prepare(request)
+            async for piece in followed.pieces:
+                await response.write(piece)
+            await response.write_eof()
         return response
 
     app = web.Application()

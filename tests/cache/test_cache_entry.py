@@ -54,6 +54,21 @@ def test_an_entry_opens_for_no_other_key_and_no_other_secret() -> None:
     assert reason(KEY, sealed, Codec(Keyring(b"t" * 32), random.Random(1).randbytes)) == "corrupt"
 
 
+def test_a_piece_opens_in_its_place_only() -> None:
+    sealed = CODEC.seal_piece(KEY, "one", 7, b"piece")
+    assert CODEC.open_piece(KEY, "one", 7, sealed) == b"piece"
+    for holder, number in (("two", 7), ("one", 8)):
+        with pytest.raises(Unreadable):
+            CODEC.open_piece(KEY, holder, number, sealed)
+
+
+def test_each_stream_has_a_key_of_its_own() -> None:
+    """It uses up twenty nonces a second, of those that a key is good for."""
+    keys = {KEYRING.sealing_key(KEY), KEYRING.stream_key(KEY, "one"), KEYRING.stream_key(KEY, "two")}
+    assert {len(key) for key in keys} == {32}
+    assert len(keys) == 3
+
+
 def test_every_altered_byte_and_every_cut_is_noticed() -> None:
     sealed = CODEC.seal(KEY, ENTRY)
     for at in range(1, len(sealed)):
@@ -108,10 +123,14 @@ def test_what_has_no_id_gets_none(document: bytes) -> None:
 
 
 def test_what_a_response_repeats_of_the_request_is_this_callers() -> None:
-    kept = b'{"id":"resp_1","created_at":1,"completed_at":2,"user":"first","metadata":{"a":"first"},"output":[]}'
+    kept = (
+        b'{"id":"resp_1","created_at":1,"completed_at":2,"user":"first","metadata":{"a":"first"},'
+        b'"prompt_cache_retention":"24h","output":[]}'
+    )
     request = parse_object(b'{"model":"m","metadata":{"b":"second"}}')
     made = msgspec.json.decode(renewed(RESPONSES, kept, request, 9.0, random.Random(5).randbytes))
     assert (made["user"], made["metadata"], made["created_at"], made["completed_at"]) == (None, {"b": "second"}, 9, 9)
+    assert made["prompt_cache_retention"] is None
 
 
 def test_usage_is_added_where_the_stream_did_not_tell_it() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from extproc.apischema.endpoints import CHAT
 from extproc.cache.base import Cache, Purged, Slot
 from extproc.cache.broadcast import Broadcast, End
+from extproc.cache.elsewhere import Leases, Watched
 from extproc.cache.entry import Codec, Entry
 from extproc.cache.exact import Event, ExactCache, Follower, Hit, Live, Miss, Pace, Question, Surroundings, Waiting
 from extproc.cache.key import Key, Keyring, Partition
@@ -23,6 +25,7 @@ from extproc.cache.redis import RedisCache
 from extproc.config.model import RedisOptions
 from extproc.errors import UpstreamError
 from extproc.genai.usage import TokenUsage
+from extproc.store.base import StoreAway
 from tests.store.servers import Server, data_server
 
 KEYRING = Keyring(b"s" * 32)
@@ -485,6 +488,125 @@ async def test_a_follower_that_never_waited_is_not_promoted() -> None:
     assert isinstance(await second.wait(), Miss)
 
 
+# Leases, held by hand
+
+
+class OneLease:
+    """The lease of one question, and what its holder shows. Operations wait while they are not `let`.
+
+    While it is `away` no answer comes, though what was asked for may have been done.
+    """
+
+    def __init__(self) -> None:
+        self.holder = ""
+        self.pieces: list[bytes] = []
+        self.away = False
+        self.renewals = 0
+        self.let = asyncio.Event()
+        self.let.set()
+
+    async def lease(self, key: Key, holder: str, ttl_ms: int) -> bool:
+        await self.let.wait()
+        self.holder = self.holder or holder
+        return self.holder == holder
+
+    async def renew(self, key: Key, holder: str, ttl_ms: int) -> bool:
+        self.renewals += 1
+        await self.let.wait()
+        return True
+
+    async def release(self, key: Key, holder: str) -> None:
+        await self.let.wait()
+        if self.holder == holder:
+            self.holder = ""
+
+    async def publish(self, key: Key, holder: str, start: int, pieces: list[bytes]) -> None:
+        self.pieces += pieces[len(self.pieces) - start :]
+        self._answer()
+
+    async def watch(self, key: Key, holder: str, start: int) -> Watched:
+        self._answer()
+        return Watched(self.holder, tuple(self.pieces[start:]) if holder else ())
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreAway
+
+
+def leasing(leases: Leases, cache: Cache | None = None) -> ExactCache:
+    surroundings = replace(World().surroundings(), sleep=lambda _: asyncio.sleep(0.001), entropy=os.urandom)
+    codec = Codec(KEYRING, surroundings.entropy)
+    return ExactCache(cache or MemoryCache(1 << 20, time.monotonic), codec, surroundings, leases=leases)
+
+
+async def cancelled(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_lease_is_given_up_whoever_waits_for_that() -> None:
+    leases = OneLease()
+    lead = await miss(leasing(leases), question())
+    leases.let.clear()
+    await asyncio.sleep(0)  # it is being renewed
+    ending = asyncio.create_task(lead.give_up())
+    await asyncio.sleep(0)
+    await cancelled(ending)
+    leases.let.set()
+    await asyncio.sleep(0.01)
+    renewals = leases.renewals
+    await asyncio.sleep(0.01)
+    assert (leases.holder, leases.renewals) == ("", renewals)
+
+
+async def test_who_leaves_with_the_lease_in_hand_gives_it_up() -> None:
+    leases, hold = OneLease(), asyncio.Event()
+    leases.let.clear()
+    hold.set()
+    asking = asyncio.create_task(leasing(leases, Broken(Slot(), hold)).find(question()))
+    await asyncio.sleep(0)
+    hold.clear()  # for its second look, with the lease in hand
+    leases.let.set()
+    await asyncio.sleep(0.01)
+    assert leases.holder
+    await cancelled(asking)
+    await asyncio.sleep(0.01)
+    assert leases.holder == ""
+
+
+async def test_a_stream_is_followed_across_a_moment_without_the_store() -> None:
+    leases = OneLease()
+    lead = await miss(leasing(leases), streaming())
+    broadcast = begun(lead)
+    broadcast.add(b"one ")
+    found = await answer_of(leasing(leases), streaming())
+    assert isinstance(found, Live)
+    assert await found.listener.take() == b"one "
+    leases.away = True
+    broadcast.add(b"two ")
+    await asyncio.sleep(0.02)
+    broadcast.add(b"three")
+    await asyncio.sleep(0.02)
+    leases.away = False
+    broadcast.end(USAGE)
+    await lead.answered(ANSWER, USAGE)
+    assert (await everything(found), found.listener.end, found.listener.usage) == (b"two three", End.WHOLE, USAGE)
+
+
+async def test_a_store_that_stays_away_is_not_waited_for() -> None:
+    leases = OneLease()
+    lead = await miss(leasing(leases), streaming())
+    begun(lead).add(b"one ")
+    cache = leasing(leases)
+    found = await answer_of(cache, streaming())
+    assert isinstance(found, Live)
+    assert await found.listener.take() == b"one "
+    leases.away = True
+    assert (await everything(found), found.listener.end) == (b"", End.BROKEN)
+    await lead.failed()
+
+
 # Several workers on one Redis
 
 
@@ -572,6 +694,18 @@ async def test_a_stream_is_followed_from_another_worker(server: Server) -> None:
         for cache in (one, two, three):
             kept = await cache.find(replace(streaming(), waiting=Waiting.NOT))
             assert isinstance(kept, Hit)
+
+
+async def test_pieces_are_shown_once_however_often_they_are_sent(server: Server) -> None:
+    workers, key = Workers(server, 1), question().key
+    async with workers:
+        (store,) = workers.stores
+        await store.publish(key, "h", 0, [b"one"])
+        await store.publish(key, "h", 0, [b"one"])
+        await store.publish(key, "h", 0, [b"one", b"two"])
+        await store.publish(key, "h", 2, [b"three"])
+        await store.publish(key, "h", 5, [b"what came before is lost"])
+        assert (await store.watch(key, "h", 0)).pieces == (b"one", b"two", b"three")
 
 
 async def test_an_error_that_was_told_of_is_told_in_every_worker(server: Server) -> None:

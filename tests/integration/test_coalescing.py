@@ -250,6 +250,14 @@ async def test_values_are_restored_in_what_is_followed(gateway: Gateway, client:
     assert second.headers["x-gateway-redactions"] == "EMAIL_ADDRESS=1"
 
 
+async def test_long_headers_are_no_reason_not_to_follow(gateway: Gateway, client: Any, question: str) -> None:
+    slow, long = f"[[slow_headers=0.3 tokens=5]] {question}", {"x-long": "v" * 40_000}
+    leader, follower = await asyncio.gather(
+        Asked().stream(client, slow), after(0.1, Asked().stream(client, slow, extra_headers=long))
+    )
+    assert (follower.state, follower.text) == ("coalesced", leader.text)
+
+
 async def test_tenants_do_not_follow_each_other(gateway: Gateway, client: Any, question: str) -> None:
     slow = f"[[slow_headers=0.5 tokens=5]] {question}"
     async with openai.AsyncOpenAI(base_url=gateway.base_url, api_key="sk-two", max_retries=0) as other:
