@@ -1,8 +1,8 @@
 """The preStop hook of the ext_proc container: has Envoy turn clients away before the server stops.
 
 Envoy answers 503 on /ready and asks to close each connection with its next answer. What runs goes on; new requests are
-still served until everyone knows that the pod ends. That is waited for also when Envoy cannot be asked: the pod ends all the
-same.
+still served until everyone knows that the pod ends. That is waited for also when Envoy cannot be asked: the pod ends
+all the same.
 
     python drain.py HOST:PORT-of-Envoy's-admin SECONDS
 """
