@@ -10,6 +10,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 UV_LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 ARGS ?=
+PYTEST := $(BIN)/python -m pytest -m "not soak"
+# Tests that start servers run file by file: those of a file share them.
+WITH_SERVERS := $(addprefix tests/,cli envoyconfig helm integration server store)
+# Needs the whole machine.
+ALONE := tests/integration/test_many_streams.py
 
 .PHONY: run demo test soak check format bench protos lock clean help
 
@@ -22,8 +27,14 @@ run: $(RUN) ## the gateway on http://127.0.0.1:10000/v1, with Envoy; no key need
 demo: $(RUN) ## a scripted tour against a gateway of its own
 	$(BIN)/python -m extproc demo $(ARGS)
 
-test: $(DEV) ## all tests but the long ones
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+test: $(DEV) ## all tests but the long ones; ARGS=tests/cache for some
+ifeq ($(strip $(ARGS)),)
+	$(PYTEST) -n 2 --dist worksteal tests $(addprefix --ignore=,$(WITH_SERVERS))
+	$(PYTEST) -n 2 --dist loadfile $(WITH_SERVERS) --ignore=$(ALONE)
+	$(PYTEST) $(ALONE)
+else
+	$(PYTEST) $(ARGS)
+endif
 
 soak: $(DEV) ## the long tests
 	$(BIN)/python -m pytest -m soak -s $(ARGS)

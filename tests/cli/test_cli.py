@@ -13,7 +13,8 @@ from extproc.cli import main
 from extproc.config.keys import digest
 from tests.integration.conftest import SIMULATORS
 from tests.integration.documents import document
-from tests.integration.gateway import KEY, ROOT, Simulators, cluster, free_port, get, wait_until
+from tests.integration.gateway import KEY, ROOT, Simulators, cluster, get, wait_until
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from extproc.pb import priority_group_pb2
 from extproc.pb.ext_proc_pb2 import ProcessingRequest, ProcessingResponse
 from extproc.pb.processing_mode_pb2 import ProcessingMode
 from tests.envoyconfig.gateways import cluster, gateway
+from tests.ports import free_port
 
 CLUSTERS = ("one", "two")
 CLOSED_PORT = 1
@@ -258,12 +258,6 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "did not come true"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def headers_of(request: ProcessingRequest) -> dict[str, str]:

@@ -13,7 +13,8 @@ from extproc.simulator.settings import Settings
 from tests.helm.chart import RELEASE, find, manifests, pod
 from tests.helm.kubelet import Pod, Volume, running
 from tests.integration.documents import backend, document, key, keys
-from tests.integration.gateway import KEY, Simulators, cluster, free_port, get
+from tests.integration.gateway import KEY, Simulators, cluster, get
+from tests.ports import free_port
 
 SECRET = "llm-openai"
 _CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"

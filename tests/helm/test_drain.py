@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helm.chart import manifests, pod
-from tests.integration.gateway import free_port
+from tests.ports import free_port
 
 SETTLE_SECONDS = 0.5
 PROXY = {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""}

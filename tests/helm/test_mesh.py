@@ -14,7 +14,8 @@ from extproc.simulator.settings import Settings
 from tests.helm import mesh
 from tests.helm.chart import CLUSTERS, MODES, find, manifests
 from tests.helm.deployed import cluster_file, made_document
-from tests.integration.gateway import ENVOY, KEY, ROOT, Simulators, free_port, get, wait_until
+from tests.integration.gateway import ENVOY, KEY, ROOT, Simulators, get, wait_until
+from tests.ports import free_port
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"

@@ -15,7 +15,8 @@ from typing import Any
 from extproc.envoyconfig.render import RenderOptions, dump, render
 from tests.envoyconfig.gateways import gateway
 from tests.integration.callers import Authority, Issuer, examples
-from tests.integration.gateway import ENVOY, free_port, get, wait_until
+from tests.integration.gateway import ENVOY, get, wait_until
+from tests.ports import free_port
 
 Json = dict[str, Any]
 Certificate = tuple[Path, Path]

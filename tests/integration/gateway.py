@@ -29,19 +29,13 @@ from extproc.config.source import Source
 from extproc.envoyconfig.render import RenderOptions, dump, render
 from extproc.simulator.server import Running, running
 from extproc.simulator.settings import Settings
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 ENVOY = Path(sys.executable).with_name("envoy")
 KEY, LIMITED_KEY = "sk-demo", "sk-demo-limited"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
 
 
 def get(url: str, timeout: float = 5.0) -> tuple[int, bytes]:

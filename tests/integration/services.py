@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.gateway import free_port
+from tests.ports import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

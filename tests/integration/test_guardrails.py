@@ -13,8 +13,9 @@ from openai import APIError, BadRequestError, OpenAI
 
 from extproc.simulator.settings import Settings
 from tests.integration.documents import document, key, keys
-from tests.integration.gateway import Gateway, free_port, running_gateway, wait_until
+from tests.integration.gateway import Gateway, running_gateway, wait_until
 from tests.integration.services import Handler, Service
+from tests.ports import free_port
 
 WORD, SECRET = "Bluebird", "AKIA" + "QX5ZKVXWNCU7MR2D"
 NAME = "Dora"

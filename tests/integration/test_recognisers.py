@@ -11,8 +11,9 @@ from openai import BadRequestError, InternalServerError, OpenAI
 
 from extproc.simulator.settings import Settings
 from tests.integration.documents import document, key, keys
-from tests.integration.gateway import Gateway, free_port, running_gateway, wait_until
+from tests.integration.gateway import Gateway, running_gateway, wait_until
 from tests.integration.services import Handler, Service
+from tests.ports import free_port
 
 NAMES = ("Ann Lee", 'Zoë "Z" Ødegård')
 EMAIL = "ann.lee@corp.example.org"

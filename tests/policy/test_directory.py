@@ -57,6 +57,7 @@ def test_a_key_without_an_alias_is_called_by_its_id() -> None:
         ("x" * 513, "The API key is not known here."),
         ("\udcff", "The API key is not known here."),
     ],
+    ids=["nothing", "unknown", "another", "cut", "too long", "no text"],
 )
 def test_what_is_no_key_is_refused(presented: str, message: str) -> None:
     with pytest.raises(Unauthenticated) as refusal:

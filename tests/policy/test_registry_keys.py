@@ -33,7 +33,9 @@ def test_one_wrong_letter_is_noticed(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sk-", KEY[3:], KEY + "1", KEY[:-1], KEY[:-1] + "0", KEY[:-1] + "é", "SK-" + KEY[3:], "s" * len(KEY)]
+    "text",
+    ["", "sk-", KEY[3:], KEY + "1", KEY[:-1], KEY[:-1] + "0", KEY[:-1] + "é", "SK-" + KEY[3:], "s" * len(KEY)],
+    ids=["nothing", "prefix", "no prefix", "longer", "shorter", "digit", "letter", "capitals", "letters"],
 )
 def test_other_text_names_no_record(text: str) -> None:
     assert record_id(text) == ""

@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+from tests.ports import free_port
 
 START_SECONDS = 10.0
 
@@ -224,12 +225,6 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     command: Sequence[str] = ("openssl", "req", "-x509", *curve, *name, "-keyout", str(key), "-out", str(cert))
     subprocess.run(command, check=True, capture_output=True)
     return cert, key
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def free_cluster_port() -> int:

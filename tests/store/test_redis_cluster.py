@@ -13,9 +13,10 @@ from extproc.store.redis_requests import Keys
 from extproc.store.redis_scripts import Script
 from extproc.store.redis_server import Word
 from extproc.store.redis_topology import Topology
+from tests.ports import free_port
 from tests.store.conftest import PATIENCE_MS, TimedRedis
 from tests.store.contract import LedgerContract, RegistryContract, budget, exactly, extend, reserve, settle
-from tests.store.servers import Server, cluster, free_port
+from tests.store.servers import Server, cluster
 
 TTL_MS = 60_000
 

@@ -11,13 +11,13 @@ import pytest
 from extproc.config.model import RedisMode, RedisOptions, Secret, TlsOptions
 from extproc.store.base import Budget, Charge, Hold, Position, StoreAway, Stretch
 from extproc.store.redis import RedisStore
+from tests.ports import free_port
 from tests.store.conftest import PATIENCE_MS
 from tests.store.servers import (
     Proxy,
     Server,
     certificate,
     data_server,
-    free_port,
     replica_server,
     sentinel_server,
 )
