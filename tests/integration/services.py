@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from tests.ports import free_port
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Service:
+class Service(ABC):
     """Answers POSTs, by path, while it is `serving`. `asked` are the JSON bodies that it noted.
 
     `never` is an answer that does not come before all is over.
@@ -28,8 +29,8 @@ class Service:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def handlers(self) -> Mapping[str, Handler]:
-        raise NotImplementedError
+    @abstractmethod
+    def handlers(self) -> Mapping[str, Handler]: ...
 
     async def note(self, request: web.Request) -> dict[str, Any]:
         asked: dict[str, Any] = await request.json()
