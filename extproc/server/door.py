@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 _MOST_HEADER_BYTES = 8 << 20  # Envoy's own bound may be set as high, and what it let in is not ours to refuse
+_CLOSING_SECONDS = 1.0  # for requests under way: a drain has had its grace, and a pod that ends has no minute left
 
 
 class Door:
@@ -25,7 +26,11 @@ class Door:
         if not wanted or self._runner is not None:
             return
         self._runner = web.AppRunner(
-            self._build(), access_log=None, handler_cancellation=self._cancels, max_field_size=_MOST_HEADER_BYTES
+            self._build(),
+            access_log=None,
+            handler_cancellation=self._cancels,
+            max_field_size=_MOST_HEADER_BYTES,
+            shutdown_timeout=_CLOSING_SECONDS,
         )
         await self._runner.setup()
         await web.SockSite(self._runner, _bound(self._path)).start()
