@@ -79,6 +79,7 @@ def test_an_unknown_coding_is_refused(encoding: str) -> None:
         ("br", brotli.compress(TEXT)),
         ("zstd", zstandard.compress(TEXT)),
     ],
+    ids=["gzip", "deflate", "raw deflate", "br", "zstd"],
 )
 def test_a_body_cut_short_anywhere_is_refused_at_its_end(encoding: str, body: bytes) -> None:
     for cut in range(1, len(body)):
